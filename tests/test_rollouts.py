@@ -453,6 +453,24 @@ class Refusing(Live):
         self.assertFalse(os.path.exists(self.switch()))
         self.assertEqual(self.ruleset()["ranges"], [[0, 0.5, "challenger"]])
 
+    def test_where_nothing_can_be_written_it_is_remembered(self):
+        """Neither database nor file: each write of the service fails. What is done at last is done for good."""
+        self.try_it()
+        most = resource.prlimit(self.server.pid, resource.RLIMIT_FSIZE)[1]
+        resource.prlimit(self.server.pid, resource.RLIMIT_FSIZE, (0, most))
+        answer = self.order("kill")
+        self.assertEqual((answer.status, answer.json["killed"]), (202, "memory"))
+        self.assertIn("only until this service ends", answer.json["detail"])
+        self.assertIn("only until it ends", self.ruleset()["killed"])
+        self.assertNotIn("ranges", self.ruleset())
+        self.assertIn("only until it ends", self.status()["killed"])
+        self.assertEqual(self.order("kill").status, 202)
+        resource.prlimit(self.server.pid, resource.RLIMIT_FSIZE, (most, most))
+        self.wait("it is in the file", lambda: self.read("nocturne.db-kill").split() == ["s"])
+        self.assertIn("nocturne.db-kill", self.ruleset()["killed"])
+        self.assertEqual(self.order("revive").status, 200)
+        self.assertEqual(self.ruleset()["ranges"], [[0, 0.5, "challenger"]])
+
     def test_the_file_by_hand(self):
         self.try_it()
         self.try_it(rollout="other")

@@ -165,6 +165,44 @@ static void test_rules__whom_nobody_looks_after_gets_the_champion(void **state)
     world_close(&w);
 }
 
+/* Its folder is not there, then it is. */
+static void test_rules__what_cannot_be_written_is_remembered(void **state)
+{
+    (void)state;
+    struct place p = in_folder("remembered");
+    struct fake_clock clock = fake_clock_at(0, 1000000);
+    struct arena a = {0};
+    const char *folder = arena_printf(&a, "%s.d", p.db), *db = arena_printf(&a, "%s/n.db", folder), *file = kill_file_path(db, &a);
+    struct world w;
+    world_open(&w, 3);
+    assert_ok(world_start(&w, PLAN, 1), w.err);
+    struct rules *rules = rules_create(db, &clock.clock);
+    rules_put(rules, "g2p", ruleset_of(&w));
+    const struct served *of = rules_find(rules, "g2p");
+    rules_kill(rules, "g2p");
+    rules_kill(rules, "g2p");
+    rules_kill(rules, "other");
+    assert_int_equal(rules_word(rules, of), RULES_KILLED);
+    assert_int_equal(rules_assign(rules, of, "ada").reason, REASON_DISABLED);
+    assert_contains(rules_killed_by(rules, "g2p", &a), "only until it ends");
+    rules_revive(rules, "other");
+    rules_look_at_switch(rules);
+    assert_int_equal(rules_word(rules, of), RULES_KILLED);
+    assert_int_equal(mkdir(folder, 0700), 0);
+    rules_look_at_switch(rules); /* now it can */
+    assert_int_equal(access(file, F_OK), 0);
+    assert_int_equal(rules_word(rules, of), RULES_KILLED);
+    assert_contains(rules_killed_by(rules, "g2p", &a), "the file ");
+    rules_revive(rules, "g2p");
+    rules_look_at_switch(rules);
+    assert_int_equal(rules_word(rules, of), RULES_HOLD);
+    assert_int_equal(access(file, F_OK), -1);
+    rmdir(folder);
+    rules_free(rules);
+    arena_done(&a);
+    world_close(&w);
+}
+
 static void test_rules__the_file_is_seen_when_it_is_looked_at(void **state)
 {
     (void)state;
@@ -259,6 +297,7 @@ int main(void)
         cmocka_unit_test(test_kill_file__what_cannot_be_read_kills_all),
         cmocka_unit_test(test_kill_file__written_and_taken_out),
         cmocka_unit_test(test_rules__whom_nobody_looks_after_gets_the_champion),
+        cmocka_unit_test(test_rules__what_cannot_be_written_is_remembered),
         cmocka_unit_test(test_rules__the_file_is_seen_when_it_is_looked_at),
         cmocka_unit_test(test_flag__names_are_text_whatever_they_hold),
     };

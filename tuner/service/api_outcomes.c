@@ -9,13 +9,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The champion alone, for as long as the kill file says so. */
+/* The champion alone, for as long as the kill file, or this process, says so. */
 static void tell_killed(struct request *r, const struct served *of)
 {
     static const char *const experiment[] = {"experiment", "period", "salt", "ranges", "group", "holdout", "overrides", "shadow"};
     json_t *out = json_copy((json_t *)ruleset_document(of->set));
     for (size_t i = 0; i < sizeof experiment / sizeof *experiment; i++) json_object_del(out, experiment[i]);
-    json_object_set_new(out, "killed", json_sprintf("the file %s", rules_switch(r->service->live.rules)));
+    json_object_set_new(out, "killed", json_string(rules_killed_by(r->service->live.rules, of->name, &r->arena)));
     char *text = json_text(out);
     const char *tag = arena_printf(&r->arena, "\"%lld-killed\"", (long long)of->version);
     request_tagged(r, tag, "application/json", text, strlen(text));

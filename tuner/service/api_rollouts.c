@@ -28,7 +28,7 @@ static const char *by(struct request *r)
 /* What a work needs of the loop, and what it gives back. */
 struct looking {
     long number, offset, limit;
-    const char *switched; /* the kill file that names the rollout; NULL: none does */
+    const char *switched; /* what kills the rollout, beside the database; NULL: nothing */
 };
 
 static enum status show(struct request *r, const char *rollout, long number, json_t **ret, struct error *err)
@@ -76,7 +76,7 @@ static void show_rollout(struct request *r)
     const struct looking *x = r->state;
     json_t *out = NULL;
     if (!request_checked(r, show(r, r->param[0], x->number, &out, &r->err))) return;
-    if (x->switched) json_object_set_new(out, "killed", json_sprintf("the file %s", x->switched));
+    if (x->switched) json_object_set_new(out, "killed", json_string(x->switched));
     request_answer(r, 200, out);
 }
 
@@ -85,7 +85,7 @@ static void look_around(struct request *r, struct looking *x)
     const struct rules *rules = r->service->live.rules;
     const struct served *of = rules_find(rules, r->param[0]);
     bool killed = of && rules_word(rules, of) == RULES_KILLED;
-    x->switched = killed ? arena_strdup(&r->arena, rules_switch(rules)) : NULL;
+    x->switched = killed ? rules_killed_by(rules, of->name, &r->arena) : NULL;
     r->state = x;
 }
 
@@ -120,6 +120,7 @@ struct changing {
     struct live_order order;
     const char *rollout;
     bool done;           /* what is left may be tried again */
+    bool remembered;     /* killed, and the file cannot be written either */
     int tries;
     struct ruleset *set; /* as it is now; NULL: the kill file has it */
     json_t *shown;
@@ -220,13 +221,17 @@ static bool is_for_switch(struct changing *x, enum status s)
     return s == STATUS_IO || s == STATUS_FULL || (s == STATUS_BUSY && ++x->tries >= KILL_TRIES);
 }
 
+/* Into the file; where that cannot be written either, this process remembers it. */
 static void pull_switch(struct request *r)
 {
     struct changing *x = r->state;
-    struct error refused = r->err;
-    const char *path = rules_switch(r->service->live.rules);
-    if (request_checked(r, kill_file_add(path, x->rollout, &r->err)))
-        x->shown = json_pack("{s:s, s:s, s:s}", "rollout", x->rollout, "killed", path, "detail", refused.text);
+    struct error cannot;
+    const char *path = rules_switch(r->service->live.rules), *detail = arena_strdup(&r->arena, r->err.text);
+    x->remembered = kill_file_add(path, x->rollout, &cannot) != STATUS_OK;
+    if (x->remembered)
+        detail = arena_printf(&r->arena, "%s; %s; it is killed only until this service ends, unless the file can be written before",
+                              detail, cannot.text);
+    x->shown = json_pack("{s:s, s:s, s:s}", "rollout", x->rollout, "killed", x->remembered ? "memory" : path, "detail", detail);
 }
 
 static enum status revive(struct request *r)
@@ -253,6 +258,10 @@ static void ordered(struct request *r)
     struct changing *x = r->state;
     struct service *s = r->service;
     service_say(s, NULL, "rollout %s: %s, by token %s", x->rollout, live_verb_name(x->order.verb), r->who.id);
+    if (x->order.verb == LIVE_DO_REVIVE) rules_revive(s->live.rules, x->rollout);
+    if (x->remembered) rules_kill(s->live.rules, x->rollout);
+    if (x->remembered)
+        service_say(s, NULL, "rollout %s: killed only until this service ends: %s cannot be written", x->rollout, rules_switch(s->live.rules));
     rules_look_at_switch(s->live.rules);
     if (x->set)
         publish(r, 200);

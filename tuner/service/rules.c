@@ -6,6 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Of a rollout that is killed from memory. */
+struct killed {
+    struct killed *next;
+    char *name;
+};
+
 struct rules {
     const struct clock *clock;
     struct served *first; /* by name */
@@ -13,6 +19,7 @@ struct rules {
     const char *path;
     struct arena list_arena;
     struct kill_list list;
+    struct killed *killed;
     struct flag_text text;
 };
 
@@ -42,9 +49,18 @@ static void served_free(struct served *s)
     free(s);
 }
 
+static void killed_free(struct killed **at)
+{
+    struct killed *k = *at;
+    *at = k->next;
+    free(k->name);
+    free(k);
+}
+
 void rules_free(struct rules *x)
 {
     if (!x) return;
+    while (x->killed) killed_free(&x->killed);
     for (struct served *s = x->first, *next; s; s = next) {
         next = s->next;
         served_free(s);
@@ -132,8 +148,26 @@ static bool is_other(const struct kill_list *a, const struct kill_list *b)
     return other;
 }
 
+static struct killed **killed_at(struct rules *x, const char *name)
+{
+    struct killed **at = &x->killed;
+    while (*at && strcmp((*at)->name, name) != 0) at = &(*at)->next;
+    return at;
+}
+
+static void settle(struct rules *x)
+{
+    struct error ignored;
+    for (struct killed **at = &x->killed; *at;)
+        if (kill_file_add(x->path, (*at)->name, &ignored) == STATUS_OK)
+            killed_free(at);
+        else
+            at = &(*at)->next;
+}
+
 bool rules_look_at_switch(struct rules *x)
 {
+    settle(x);
     struct arena arena = {0};
     const struct kill_list nothing = {.why = ""}, list = kill_file_read(x->path, &arena);
     bool other = is_other(x->list.why ? &x->list : &nothing, &list);
@@ -148,6 +182,35 @@ const char *rules_switch(const struct rules *x)
     return x->path;
 }
 
+void rules_kill(struct rules *x, const char *name)
+{
+    struct killed **at = killed_at(x, name);
+    if (*at) return;
+    *at = must_alloc(1, sizeof **at);
+    **at = (struct killed){.name = must_strdup(name)};
+}
+
+void rules_revive(struct rules *x, const char *name)
+{
+    struct killed **at = killed_at(x, name);
+    struct error ignored;
+    if (*at) killed_free(at);
+    kill_file_remove(x->path, name, &ignored);
+}
+
+static bool is_remembered(const struct rules *x, const char *name)
+{
+    const struct killed *k = x->killed;
+    while (k && strcmp(k->name, name) != 0) k = k->next;
+    return k != NULL;
+}
+
+const char *rules_killed_by(const struct rules *x, const char *name, struct arena *arena)
+{
+    if (!is_remembered(x, name)) return arena_printf(arena, "the file %s", x->path);
+    return arena_printf(arena, "this service, only until it ends: %s cannot be written", x->path);
+}
+
 struct flag_text *rules_text(struct rules *x)
 {
     x->text.n = 0;
@@ -158,7 +221,7 @@ struct flag_text *rules_text(struct rules *x)
 
 enum rules_word rules_word(const struct rules *x, const struct served *of)
 {
-    if (kill_list_has(&x->list, of->name)) return RULES_KILLED;
+    if (kill_list_has(&x->list, of->name) || is_remembered(x, of->name)) return RULES_KILLED;
     return clock_mono_ms(x->clock) - of->seen_ms > RULESET_VALID_MS ? RULES_AWAY : RULES_HOLD;
 }
 

@@ -3,7 +3,7 @@
  *
  * What is put here is what the database said last; of whom nothing was heard for RULESET_VALID_MS is away: nobody looks
  * after an experiment then, and everybody gets the champion. So he does while the kill file (tuner/live/kill_file.h)
- * names the rollout.
+ * names the rollout; and where that cannot be written either, while this process remembers it.
  *
  *     rules_put(rules, "g2p", set);                        as the database has it now
  *     const struct served *x = rules_find(rules, "g2p");
@@ -50,9 +50,17 @@ const struct served *rules_first(const struct rules *x);                  /* by 
 bool rules_look_at_switch(struct rules *x);
 const char *rules_switch(const struct rules *x); /* its path */
 
+/* Killed by this process, for as long as it lives: neither the database nor the file could be written. Each look tries
+ * the file again, and remembers no longer what is in it. */
+void rules_kill(struct rules *x, const char *name);
+/* No longer, wherever the name has gone meanwhile. */
+void rules_revive(struct rules *x, const char *name);
+/* Why a rollout is killed: "the file …"; in the arena. */
+const char *rules_killed_by(const struct rules *x, const char *name, struct arena *arena);
+
 enum rules_word {
     RULES_HOLD,
-    RULES_KILLED, /* by the file */
+    RULES_KILLED, /* by the file, or from memory */
     RULES_AWAY,
 };
 enum rules_word rules_word(const struct rules *x, const struct served *of);
