@@ -1,6 +1,8 @@
 /* What is live is watched: what is usual is learnt, a drift is found, and what follows, step by step. */
 #include "tests/live_world.h"
 
+#include "tuner/live/watch_study.h"
+
 #define WATCH                                                                                                          \
     "metrics: {em: {}, tokens: {amount: true}}\nwindow: 30s\nlate: 10s\nlearn: 500\nrun_length: 5000\nfresh: 0\n"
 
@@ -394,13 +396,38 @@ static void test_watch__an_alarm_says_which_way_an_input_went(void **state)
     arena_done(&a);
 }
 
+static void test_watch__it_goes_no_further_than_its_study_can(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *plan;
+        enum provisioner_kind agents;
+        enum status status;
+    } rows[] = {{"", PROVISIONER_NONE, STATUS_OK},
+                {"", PROVISIONER_SLURM, STATUS_INVALID},
+                {"then: tuning\n", PROVISIONER_SLURM, STATUS_INVALID},
+                {"then: evaluating\n", PROVISIONER_SLURM, STATUS_OK},
+                {"then: drifted\n", PROVISIONER_SLURM, STATUS_OK}};
+    char name[] = "g2p";
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct arena a = {0};
+        struct error err;
+        struct watch_plan plan;
+        const struct study study = {.name = name, .agents = {.kind = rows[i].agents}};
+        assert_ok(watch_plan_read("w", rows[i].plan, &a, &plan, &err), err);
+        assert_int_equal(watch_plan_fits(&plan, &study, &err), rows[i].status);
+        if (rows[i].status) assert_contains(err.text, "study 'g2p' has 'executor: slurm'");
+        arena_done(&a);
+    }
+}
+
 static void test_watch__a_plan_says_all_of_itself(void **state)
 {
     (void)state;
     static const char *const plans[] = {
         "", WATCH "ask: []\ncareful: true\n",
         "metrics: {em: {baseline: 0.6, goal: maximize}, ms: {range: [-5, 5e3], goal: minimize, both: true}, t: {amount: true, "
-        "cap: 512, marks: [4, 300], missing: 7}}\nlearn: 60\nevery: 36h\nthen: tuning\ntop: 7\ntrials: 9\n",
+        "cap: 512, marks: [4, 300], missing: 7}}\nlearn: 60\nfresh: 70\nevery: 36h\nthen: tuning\ntop: 7\ntrials: 9\n",
         "command: [./evaluate, \"{args}\", 'a, b', 1.50]\nexperiment: {ramp: [0.25], promote: auto, metrics: {em: {prove: not_worse, margin: 0.5}}}\n"};
     for (size_t i = 0; i < sizeof plans / sizeof *plans; i++) {
         struct arena a = {0};
@@ -414,6 +441,7 @@ static void test_watch__a_plan_says_all_of_itself(void **state)
         assert_true(json_equal(first, second));
         assert_int_equal(was.n, is.n);
         assert_int_equal(was.n_command, is.n_command);
+        assert_true(was.fresh == is.fresh);
         for (size_t k = 0; k < was.n_command; k++) assert_string_equal(was.command[k], is.command[k]);
         free(text);
         json_decref(first);
@@ -517,6 +545,7 @@ int main(void)
         cmocka_unit_test(test_watch__the_same_plan_goes_on_another_begins_anew),
         cmocka_unit_test(test_watch__another_champion_is_learnt),
         cmocka_unit_test(test_watch__an_alarm_says_which_way_an_input_went),
+        cmocka_unit_test(test_watch__it_goes_no_further_than_its_study_can),
         cmocka_unit_test(test_watch__a_plan_says_all_of_itself),
         cmocka_unit_test(test_watch__one_run_of_one_item_is_one_outcome),
         cmocka_unit_test(test_watch__an_evaluation_on_many_items_is_as_many_outcomes),

@@ -590,6 +590,25 @@ class Remote(service.World):
         report = subprocess.run([NOCTURNE, "report", "s", "--format", "md", *self.at], cwd=self.dir, capture_output=True, text=True, check=True)
         self.assertIn("**Rollout s:** promoted", report.stdout)
 
+    def watch(self, *args, code=0, at=None):
+        done = subprocess.run([NOCTURNE, "watch", *args, *(self.at if at is None else at)], cwd=self.dir, capture_output=True, text=True, timeout=PATIENCE)
+        self.assertEqual(done.returncode, code, done.stdout + done.stderr)
+        return done.stdout if code == 0 else done.stderr
+
+    def test_a_watch_is_begun_there_and_kept_at_its_database(self):
+        self.write("bad.yaml", "learn: 500\nlern: 5\n")
+        self.assertIn("bad.yaml:2:1: ", self.watch("s", "--plan", "bad.yaml", code=2))
+        self.assertIn("with --url a watch is only begun", self.watch("s", "--once", code=2))
+        self.assertIn("rollout s is watched", self.watch("s", "--ask", "none", "--trials", "7"))
+        status = self.status()
+        self.assertEqual((status["watch"]["rules"]["trials"], status["watch"]["rules"]["ask"]), (7, []))
+        self.assertIn("rollout s is watched", self.watch("s"))  # goes on
+        self.assertEqual(self.status()["version"], status["version"])
+        self.watch("s", "--once", at=())
+        self.assertEqual([json.loads(line)["kind"] for line in self.ask("events", "s", "--json").splitlines()], ["watched"])
+        self.token("viewer")
+        self.assertIn("this token may only look (role viewer)", self.watch("s", "--ask", "none", code=1, at=(*self.at[:3], "viewer.token")))
+
     def test_roles(self):
         self.ask("start", "s", "--plan", "plan.yaml")
         at = {}

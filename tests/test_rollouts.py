@@ -125,6 +125,54 @@ class Roles(Live):
         self.assertEqual([self.call("GET", f"/rollouts/{r}", token=viewer).status for r in ("s", "other")], [403, 200])
 
 
+class Watching(Live):
+    PLAN = {"metrics": {"em": {}, "letters": {"range": [0, 40], "both": True}}, "learn": 100}
+
+    def watch(self, body, name="s", **how):
+        return self.call("POST", f"/rollouts/{name}/watch", body, **how)
+
+    def test_it_is_begun_goes_on_and_begins_anew(self):
+        first = self.watch({"study": "s", "champion": 1, "plan": self.PLAN})
+        self.assertEqual((first.status, first.json["champion"]["trial"], first.json["watch"]["phase"]), (200, 1, "learning"))
+        self.assertEqual(first.json["watch"]["rules"]["metrics"]["letters"]["range"], [0, 40])
+        self.assertIn("variants", self.ruleset())  # at once
+        same = self.watch({"study": "s", "plan": json.dumps(self.PLAN)})
+        self.assertEqual((same.status, same.json["version"]), (200, first.json["version"]))
+        other = self.watch({"study": "s", "plan": {**self.PLAN, "learn": 200}})
+        self.assertEqual((other.status, other.json["version"]), (200, first.json["version"] + 1))
+        events = self.ok("GET", "/rollouts/s/events")["events"]
+        self.assertEqual([e["kind"] for e in events], ["watched", "watched"])
+        self.assertEqual(events[0]["by"], "first")
+        answer = self.tell([{"unit": "ada", "id": "1", "variant": "champion", "metrics": {"em": 1, "letters": 8}}])
+        self.assertEqual(answer.json["taken"], 1)
+        self.assertEqual(self.order("unwatch").status, 200)
+
+    def test_metrics_are_the_studys_if_nobody_names_any(self):
+        rules = self.watch({"study": "s", "champion": 1}).json["watch"]["rules"]
+        self.assertEqual((sorted(rules["metrics"]), rules["fresh"], rules["then"]), (["em", "tokens"], 500, "trying"))
+
+    def test_what_cannot_be(self):
+        for status, body in [(422, {}), (422, {"study": 1}), (404, {"study": "t"}), (422, {"study": "s"}), (404, {"study": "s", "champion": 99}),
+                             (422, {"study": "s", "champion": "best"}), (422, {"study": "s", "champion": {"parameters": {"x": 7, "k": 1}}}),
+                             (422, {"study": "s", "champion": 1, "plan": "lern: 5"}), (422, {"study": "s", "champion": 1, "plan": {"fresh": -1}}),
+                             (422, {"study": "s", "champion": 1, "plan": 1}), (422, {"study": "s", "champion": 1, "rollout": "x"})]:
+            answer = self.watch(body)
+            self.assertEqual(answer.status, status, (body, answer.body))
+        self.assertEqual(self.ok("GET", "/rollouts")["total"], 0)
+        self.assertEqual(self.watch({"study": "s", "champion": 1}).status, 200)
+        self.refused(self.watch({"study": "s", "champion": 2}), 409, "serves another champion")
+        self.told("other")
+        self.refused(self.watch({"study": "other"}), 422, "rollout 's' is of study 's', not of 'other'")
+        for role in "viewer", "worker", "client":
+            self.assertEqual(self.watch({"study": "s"}, token=self.client if role == "client" else self.token(role)).status, 403)
+
+    def test_a_study_whose_agents_only_the_service_starts_is_not_tuned_anew(self):
+        self.create(TOLD.replace("study: s", "study: far") + "executor: {slurm: {max_agents: 1}}\n", trial=None)
+        body = {"study": "far", "champion": {"parameters": {"x": 0.5, "k": 3}}}
+        self.refused(self.watch(body, "far"), 422, "'executor: slurm', whose agents only 'nocturne serve' starts")
+        self.assertEqual(self.watch({**body, "plan": {"then": "evaluating"}}, "far").status, 200)
+
+
 class Starting(Live):
     def test_defaults(self):
         self.refused(self.call("POST", "/rollouts", {"study": "s"}), 422, "name a trial")

@@ -2,6 +2,7 @@
 
 #include "tuner/cli/keeper.h"
 #include "tuner/cli/rollout.h"
+#include "tuner/cli/rollouts.h"
 #include "tuner/cli/watch_wish.h"
 
 #include <stdlib.h>
@@ -51,6 +52,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case 'o': o->once = true; return 0;
     case 'q': o->quiet = true; return 0;
     case CLI_NOTIFY: o->notify = arg; return 0;
+    case ARGP_KEY_END:
+        if (o->common.service.url && (o->once || o->notify))
+            argp_error(state, "--once and --notify are for who does the work, at the database: with --url a watch is only begun");
+        return cli_parse_study(key, arg, state);
     default: return cli_parse_study(key, arg, state);
     }
 }
@@ -82,11 +87,12 @@ static enum status open_study(struct beginning *x, struct error *err)
 {
     const struct watch_options *o = x->o;
     const char *study = o->common.study;
-    enum status s = study ? STATUS_OK : study_of_rollout(o, &x->arena, &study, err);
+    enum status s = study || o->common.service.url ? STATUS_OK : study_of_rollout(o, &x->arena, &study, err);
     if (!s) s = cli_open(&o->common, study, &x->at, err);
     if (s) return s;
     x->rollout = o->rollout ? o->rollout : arena_strdup(&x->arena, x->at.study->name);
-    s = live_status(x->at.store, x->rollout, 0, clock_wall_ms(clock_real()), &x->status, err);
+    const struct rollouts r = rollouts_beside(x->at.store, x->at.remote.caller);
+    s = rollouts_status(&r, x->rollout, 0, &x->status, err);
     return s == STATUS_NOT_FOUND ? STATUS_OK : s;
 }
 
@@ -96,6 +102,16 @@ static enum status check_study(const struct beginning *x, struct error *err)
     if (!of || strcmp(of, x->at.study->name) == 0) return STATUS_OK;
     return error_set(err, STATUS_INVALID, "rollout '%s' is of study '%s', not of '%s'; another --rollout is a new one",
                      x->rollout, of, x->at.study->name);
+}
+
+static enum status ask_service(const struct beginning *x, const char *plan, const struct configuration *champion,
+                               struct error *err)
+{
+    json_t *body = json_pack("{s:s, s:s}", "study", x->at.study->name, "plan", plan);
+    if (champion) json_object_set_new(body, "champion", rollout_asked(champion));
+    enum status s = errand_watch(x->at.remote.caller, x->rollout, body, err);
+    json_decref(body);
+    return s;
 }
 
 static enum status begin_by(struct beginning *x, const struct configuration *champion, struct error *err)
@@ -110,7 +126,10 @@ static enum status begin_by(struct beginning *x, const struct configuration *cha
                                          .plan = plan,
                                          .champion = champion,
                                          .by = rollout_by(&x->arena)};
-    if (!s) s = live_watch(x->at.store, &wish, clock_wall_ms(clock_real()), err);
+    if (!s && x->at.remote.caller)
+        s = ask_service(x, plan, champion, err);
+    else if (!s)
+        s = live_watch(x->at.store, &wish, clock_wall_ms(clock_real()), err);
     json_decref(served);
     return s;
 }
@@ -136,10 +155,29 @@ static enum status begin(const struct watch_options *o, struct arena *a, const c
     enum status s = open_study(&x, err);
     if (!s) s = begin_watch(&x, err);
     if (!s) *ret_rollout = arena_strdup(a, x.rollout);
-    if (x.at.store) cli_close(&x.at);
+    if (x.at.study) cli_close(&x.at);
     json_decref(x.status);
     arena_done(&x.arena);
     return s;
+}
+
+static int keep(const struct watch_options *o, const char *rollout)
+{
+    const struct keeper_options k = {.db = o->common.db,
+                                     .rollout = rollout,
+                                     .notify = o->notify,
+                                     .json = o->common.json,
+                                     .quiet = o->quiet,
+                                     .once = o->once};
+    return keeper_run(&k);
+}
+
+/* Programs are run where the database is. */
+static int say_begun(const struct watch_options *o, const char *rollout)
+{
+    if (!o->quiet)
+        printf("rollout %s is watched; where its database is, 'nocturne watch --rollout %s' runs what is to be run\n", rollout, rollout);
+    return EXIT_OK;
 }
 
 int cmd_watch(int argc, char **argv)
@@ -162,22 +200,18 @@ int cmd_watch(int argc, char **argv)
             "  then: trying\n"
             "  ask: [tuning]\n"
             "  experiment: {ramp: [0.05, 0.5], promote: auto}   # else as the last one\n"
-            "'nocturne loop' shows how it stands.\n"
+            "'nocturne loop' shows how it stands. With --url a service begins to watch, by an operator's token; what is to be run "
+            "is run by this command at its database.\n"
             "Example: nocturne watch g2p --every 24h --ask tuning",
-        .children = cli_common_child};
+        .children = cli_remote_child};
     struct watch_options o = {.rollout = NULL};
     struct arena arena = {0};
     struct error err;
     const char *rollout = NULL;
     cli_common_init(&o.common);
     argp_parse(&argp, argc, argv, 0, NULL, &o);
-    int code = begin(&o, &arena, &rollout, &err) ? cli_fail(&err)
-                                                 : keeper_run(&(struct keeper_options){.db = o.common.db,
-                                                                                       .rollout = rollout,
-                                                                                       .notify = o.notify,
-                                                                                       .json = o.common.json,
-                                                                                       .quiet = o.quiet,
-                                                                                       .once = o.once});
+    enum status s = begin(&o, &arena, &rollout, &err);
+    int code = s ? cli_fail(&err) : o.common.service.url ? say_begun(&o, rollout) : keep(&o, rollout);
     free(o.command);
     arena_done(&arena);
     return code;

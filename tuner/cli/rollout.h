@@ -56,6 +56,9 @@ enum status rollout_plan_text(const struct rollout_options *o, const char *file,
  * body. */
 enum status rollout_choose(const struct memory *s, const char *which, struct configuration *ret, struct error *err);
 
+/* Of a configuration the number of its trial, or its parameters: as the API is asked for it. The caller's. */
+json_t *rollout_asked(const struct configuration *c);
+
 /* " --url URL …" of the command line, or "": for commands to be copied. */
 const char *rollout_where(const struct rollout_options *o, struct arena *a);
 /* Who is at the keyboard, in the arena. */

@@ -127,8 +127,7 @@ static enum status fill_wish(struct starting *x, const struct rollouts *r, struc
 
 /* ---- at a service ---- */
 
-/* Its trial's number, or its parameters. */
-static json_t *asked(const struct configuration *c)
+json_t *rollout_asked(const struct configuration *c)
 {
     json_t *body = json_loads(c->body, 0, NULL), *trial = json_object_get(body, "trial"), *out;
     out = trial ? json_incref(trial) : json_pack("{s:O}", "parameters", json_object_get(body, "parameters"));
@@ -140,10 +139,10 @@ static enum status ask_service(const struct starting *x, struct caller *caller, 
 {
     const struct live_wish *w = &x->wish;
     json_t *challengers = json_array();
-    for (size_t i = 0; i < w->n; i++) json_array_append_new(challengers, asked(&w->challenger[i]));
+    for (size_t i = 0; i < w->n; i++) json_array_append_new(challengers, rollout_asked(&w->challenger[i]));
     json_t *body = json_pack("{s:s, s:s, s:s, s:o}", "study", w->study, "rollout", w->rollout, "plan", w->plan,
                              "challengers", challengers);
-    if (w->champion) json_object_set_new(body, "champion", asked(w->champion));
+    if (w->champion) json_object_set_new(body, "champion", rollout_asked(w->champion));
     if (w->salt) json_object_set_new(body, "salt", json_string(w->salt));
     enum status s = body ? errand_start(caller, body, err)
                          : error_set(err, STATUS_INVALID, "%s: a plan is UTF-8 text", w->plan_name);

@@ -107,6 +107,11 @@ enum status errand_start(struct caller *c, const json_t *body, struct error *err
     return ask(c, "POST", "/api/v1/rollouts", body, err);
 }
 
+enum status errand_watch(struct caller *c, const char *rollout, const json_t *body, struct error *err)
+{
+    return errand_order(c, rollout, "watch", body, err);
+}
+
 enum status errand_order(struct caller *c, const char *rollout, const char *verb, const json_t *body, struct error *err)
 {
     struct arena a = {0};

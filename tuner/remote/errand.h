@@ -19,9 +19,10 @@ enum status errand_note(struct caller *c, const char *study, long trial, const c
 /* One after the other; the error names the trial, and those before it are queued again. */
 enum status errand_retry(struct caller *c, const char *study, const long *trial, size_t n, struct error *err);
 
-/* Rollouts: `body` as the API takes it. A new experiment; one of the verbs "ramp", "pause" …; outcomes, *ret: what
+/* Rollouts: `body` as the API takes it. A new experiment; a watch; one of the verbs "ramp", "pause" …; outcomes, *ret: what
  * became of them, the caller's. */
 enum status errand_start(struct caller *c, const json_t *body, struct error *err);
+enum status errand_watch(struct caller *c, const char *rollout, const json_t *body, struct error *err);
 enum status errand_order(struct caller *c, const char *rollout, const char *verb, const json_t *body,
                          struct error *err);
 enum status errand_outcomes(struct caller *c, const char *rollout, const json_t *body, json_t **ret, struct error *err);

@@ -6,6 +6,7 @@
 
 #include "tuner/base/json.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 enum { EVENTS_MAX = 1000, SHOWN_MAX = 100, KILL_TRIES = 10 /* of a database that is busy, a tenth of a second each */ };
@@ -120,6 +121,7 @@ struct changing {
     struct live_order order;
     const char *rollout;
     bool done;           /* what is left may be tried again */
+    const char *unwatched; /* metrics of the study that a new watch leaves out */
     bool remembered;     /* killed, and the file cannot be written either */
     int tries;
     struct ruleset *set; /* as it is now; NULL: the kill file has it */
@@ -193,6 +195,49 @@ static void on_start(struct request *r)
     x->rollout = x->wish.rollout;
     r->param[0] = x->wish.study; /* which is read */
     request_work_live(r, start, started);
+}
+
+/* ---- a watch ---- */
+
+static enum status begin_watch(struct request *r)
+{
+    struct changing *x = r->state;
+    struct wished_watch wished = {.champion = {.body = NULL}};
+    struct reading from;
+    if (!request_read(r, &from)) return r->err.status = STATUS_FAILED;
+    enum status s = wish_resolve_watch(&x->wish, r->store, from.history, &r->arena, &wished, &r->err);
+    wished.wish.by = by(r);
+    if (!s) s = live_watch(r->store, &wished.wish, clock_wall_ms(r->service->clock), &r->err);
+    free(wished.champion.body);
+    request_read_done(r, &from);
+    x->unwatched = wished.unwatched;
+    if (s) request_fail(r, &r->err);
+    return s;
+}
+
+static void watch(struct request *r)
+{
+    struct changing *x = r->state;
+    if (!x->done && begin_watch(r)) return;
+    x->done = true;
+    if (look_again(r)) give_up(r);
+}
+
+static void watched(struct request *r)
+{
+    const struct changing *x = r->state;
+    service_say(r->service, x->wish.study, "rollout %s: it is watched, by token %s%s%s", x->rollout, r->who.id,
+                *x->unwatched ? "; nobody knows the range of " : "", x->unwatched);
+    publish(r, 200);
+}
+
+static void on_watch(struct request *r)
+{
+    struct changing *x = r->state = arena_alloc(&r->arena, sizeof *x);
+    x->rollout = r->param[0];
+    if (!request_checked(r, wish_read_watch(r, &x->wish, &r->err))) return;
+    r->param[0] = x->wish.study; /* which is read */
+    request_work_live(r, watch, watched);
 }
 
 /* ---- orders ---- */
@@ -284,5 +329,6 @@ const struct route api_rollouts_routes[] = {
     {"POST", "/api/v1/rollouts", GRANT_OPERATE, on_start, ROUTE_JSON_MAX, BODY_JSON, true},
     {"GET", ROUTE_ROLLOUT, GRANT_VIEW, on_get_rollout, 0, BODY_NONE, false},
     {"GET", ROUTE_ROLLOUT "/events", GRANT_VIEW, on_get_events, 0, BODY_NONE, false},
+    {"POST", ROUTE_ROLLOUT "/watch", GRANT_OPERATE, on_watch, ROUTE_JSON_MAX, BODY_JSON, false},
     LIVE_VERBS(ORDER){0},
 };

@@ -2,6 +2,8 @@
 
 #include "tuner/base/json.h"
 
+#include "tuner/live/watch_study.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,19 +34,35 @@ static enum status read_plan(struct request *r, const char **ret, struct error *
     return STATUS_OK;
 }
 
+static enum status read_study(const json_t *body, const char **ret, struct error *err)
+{
+    enum status s = read_text(body, "study", NULL, ret, err);
+    if (s || *ret) return s;
+    return error_set(err, STATUS_INVALID, "\"study\" is missing: whose configurations are these?");
+}
+
 enum status wish_read(struct request *r, struct wish *ret, struct error *err)
 {
     struct wish w = {.champion = json_object_get(r->body, "champion"),
                      .challengers = json_object_get(r->body, "challengers")};
     enum status s = json_only(r->body, err, "study", "rollout", "champion", "challengers", "plan", "salt", NULL);
-    if (!s) s = read_text(r->body, "study", NULL, &w.study, err);
-    if (!s && !w.study) s = error_set(err, STATUS_INVALID, "\"study\" is missing: whose configurations are these?");
+    if (!s) s = read_study(r->body, &w.study, err);
     if (!s) s = read_text(r->body, "rollout", w.study, &w.rollout, err);
     if (!s) s = read_text(r->body, "salt", NULL, &w.salt, err);
     if (!s) s = read_plan(r, &w.plan, err);
     size_t n = json_array_size(w.challengers);
     if (!s && w.challengers && (n == 0 || n > LIVE_CHALLENGERS_MAX))
         s = error_set(err, STATUS_INVALID, "\"challengers\" must be a list of 1 to %d", LIVE_CHALLENGERS_MAX);
+    if (!s) *ret = w;
+    return s;
+}
+
+enum status wish_read_watch(struct request *r, struct wish *ret, struct error *err)
+{
+    struct wish w = {.rollout = r->param[0], .champion = json_object_get(r->body, "champion")};
+    enum status s = json_only(r->body, err, "study", "champion", "plan", NULL);
+    if (!s) s = read_study(r->body, &w.study, err);
+    if (!s) s = read_plan(r, &w.plan, err);
     if (!s) *ret = w;
     return s;
 }
@@ -80,15 +98,20 @@ static enum status resolve_challengers(const struct wish *w, const struct memory
     return s;
 }
 
-static enum status resolve_champion(const struct wish *w, struct store *store, const struct memory *from,
-                                    struct wished *ret, struct error *err)
+static bool is_new(const struct wish *w, struct store *store)
 {
     struct arena a = {0};
     struct store_rollout row;
     struct error none;
-    bool is_new = store_rollout_find(store, w->rollout, &a, &row, &none) == STATUS_NOT_FOUND;
+    bool out = store_rollout_find(store, w->rollout, &a, &row, &none) == STATUS_NOT_FOUND;
     arena_done(&a);
-    if (!w->champion && !is_new) return STATUS_OK;
+    return out;
+}
+
+static enum status resolve_champion(const struct wish *w, struct store *store, const struct memory *from,
+                                    struct wished *ret, struct error *err)
+{
+    if (!w->champion && !is_new(w, store)) return STATUS_OK;
     ret->wish.champion = &ret->champion;
     return w->champion ? resolve_one(w->champion, from, &ret->champion, err)
                        : configuration_of_baseline(from, &ret->champion, err);
@@ -111,4 +134,49 @@ void wish_done(struct wished *x)
 {
     free(x->champion.body);
     for (size_t i = 0; i < LIVE_CHALLENGERS_MAX; i++) free(x->challenger[i].body);
+}
+
+/* ---- a watch ---- */
+
+/* The rollout's study must be this one: what is watched is tuned anew from it. *ret: what is served, the caller's. */
+static enum status read_served(const struct wish *w, struct store *store, json_t **ret, struct error *err)
+{
+    json_t *status = NULL;
+    enum status s = live_status(store, w->rollout, 0, clock_wall_ms(clock_real()), &status, err);
+    const char *of = json_string_value(json_object_get(status, "study"));
+    if (!s && strcmp(of, w->study) != 0)
+        s = error_set(err, STATUS_INVALID, "rollout '%s' is of study '%s', not of '%s'", w->rollout, of, w->study);
+    if (!s) *ret = json_incref(json_object_get(status, "champion"));
+    json_decref(status);
+    return s;
+}
+
+static enum status choose_watched(const struct wish *w, struct store *store, const struct memory *from,
+                                  struct wished_watch *ret, json_t **ret_served, struct error *err)
+{
+    json_error_t ignored;
+    enum status s = is_new(w, store) ? STATUS_OK : read_served(w, store, ret_served, err);
+    if (s || (!w->champion && *ret_served)) return s;
+    s = w->champion ? resolve_one(w->champion, from, &ret->champion, err) : resolve_best(from, &ret->champion, err);
+    if (s) return s;
+    ret->wish.champion = &ret->champion;
+    json_decref(*ret_served);
+    *ret_served = json_loads(ret->champion.body, 0, &ignored);
+    return s;
+}
+
+enum status wish_resolve_watch(const struct wish *w, struct store *store, const struct memory *from, struct arena *arena,
+                               struct wished_watch *ret, struct error *err)
+{
+    struct watch_plan plan;
+    json_t *served = NULL;
+    *ret = (struct wished_watch){.wish = {.rollout = w->rollout, .study = w->study, .plan_name = "plan"}, .unwatched = ""};
+    enum status s = watch_plan_read("plan", w->plan, arena, &plan, err);
+    if (!s) s = choose_watched(w, store, from, ret, &served, err);
+    if (!s && !watch_plan_says_metrics(w->plan, arena))
+        s = watch_plan_of_study(&plan, from, served, arena, &ret->unwatched, err);
+    if (!s) s = watch_plan_fits(&plan, from->study, err);
+    if (!s) ret->wish.plan = watch_plan_text(&plan, arena);
+    json_decref(served);
+    return s;
 }

@@ -31,4 +31,16 @@ enum status wish_resolve(const struct wish *w, struct store *store, const struct
                          struct error *err);
 void wish_done(struct wished *x);
 
+/* How a rollout is to be watched: {"study": "g2p", "champion"?: 3 | {"parameters": {…}}, "plan"?: "…" | {…}}. Of a new
+ * rollout the champion is the study's best, without more being said; metrics that the plan does not name are the study's. */
+enum status wish_read_watch(struct request *r, struct wish *ret, struct error *err);
+struct wished_watch {
+    struct configuration champion;
+    struct live_watch_wish wish;
+    const char *unwatched; /* metrics of the study; "" */
+};
+/* By a work, as wish_resolve; texts lie in the arena, and champion.body is to be freed in any case. */
+enum status wish_resolve_watch(const struct wish *w, struct store *store, const struct memory *from, struct arena *arena,
+                               struct wished_watch *ret, struct error *err);
+
 #endif
