@@ -35,7 +35,8 @@ struct simulations tokens_simulations(void); /* 2a, 2b, 2c */
 struct simulations watch_simulations(void);  /* 3, 4, 5 */
 struct simulations many_simulations(void);   /* 6, 7 */
 struct simulations live_simulations(void);   /* as tuner/live has them */
-struct simulations product_simulations(void); /* all of tuner/live */
+struct simulations product_simulations(void); /* all of tuner/live, in memory */
+struct simulations late_simulations(void); /* … and through the store */
 
 /* No bet on the step is larger. */
 static inline double largest_bet(double effect, const struct tally *step)
