@@ -4,8 +4,6 @@
 
 #include "tuner/base/words.h"
 
-#include "tuner/live/watch_study.h"
-
 #include <stdlib.h>
 #include <string.h>
 

@@ -23,8 +23,8 @@
 #include "tuner/live/plan.h"
 #include "tuner/live/ruleset.h"
 #include "tuner/live/telemetry.h"
-#include "tuner/live/telemetry.h"
 #include "tuner/live/watch.h"
+#include "tuner/live/watch_study.h"
 
 #include "store/store.h"
 

@@ -2,8 +2,6 @@
 
 #include "tuner/base/json.h"
 
-#include "tuner/live/watch_study.h"
-
 #include <stdlib.h>
 #include <string.h>
 
