@@ -247,6 +247,28 @@ class Unattended(World):
         self.assertEqual(variants["challenger"]["trial"], best["trial"])
         self.interrupt()
 
+    def test_who_is_worse_for_sure_is_not_run_on_all_seeds(self):
+        self.write("study.yaml", STUDY.replace("trials: 8", "trials: 16").replace("sampler: gp", "sampler: sobol"))
+        self.study()
+        self.write("watch.yaml", PLAN + "top: 20\nseeds: 12\nthen: evaluating\n")
+        self.watch("s", "--plan", "watch.yaml", "--ask", "none")
+        until("it watches", lambda: "watched" in self.log())
+        self.serve_until("what is usual is known", lambda: self.phase() != "learning", 300)
+        self.world(0.45)  # some others do better now, others worse
+        self.serve_until("evaluated", lambda: self.events("evaluating"), 300)
+        event = self.events("evaluating")[0]
+        evidence = event["evidence"]
+        champion, others = evidence["configurations"][0], evidence["configurations"][1:]
+        self.assertEqual((evidence["seeds"], champion["seeds"]), (12, 12))
+        gone = [c for c in others if c["seeds"] < 12]
+        self.assertTrue(gone)
+        self.assertTrue(all(c["now"]["em"] < champion["now"]["em"] - 0.01 for c in gone))
+        self.assertTrue(all(c["seeds"] == 12 for c in others if c["now"]["em"] >= champion["now"]["em"]))
+        self.assertIn(f"{len(gone)} {'was' if len(gone) == 1 else 'were'} worse than it is now, for sure, after fewer seeds", event["why"])
+        ran = [t["seed"] for t in self.trials_of("s-watch") if t["state"] == "complete"]
+        self.assertEqual((len(ran), len(set(ran))), (sum(c["seeds"] for c in evidence["configurations"]), 12))
+        self.interrupt()
+
     def test_runs_of_the_program_find_it_too(self):
         self.study()
         self.watch("s", "--every", "1s", "--run-length", "1000", "--then", "evaluating", "--ask", "none")

@@ -174,6 +174,14 @@ static const char *seeds_text(const struct diagnosis *d, struct arena *a)
     return d->seeds == 1 ? "on a fresh seed" : arena_printf(a, "on %zu fresh seeds", d->seeds);
 }
 
+/* "; 2 were worse for sure after fewer seeds" */
+static const char *gone_text(const struct diagnosis *d, struct arena *a)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < d->n; i++) n += d->suspect[i].seeds < d->seeds;
+    return n ? arena_printf(a, "; %zu %s worse than it is now, for sure, after fewer seeds", n, n == 1 ? "was" : "were") : "";
+}
+
 void diagnosis_judge(struct diagnosis *d, struct arena *a)
 {
     const struct objective *o = &d->memory->study->objective;
@@ -182,19 +190,19 @@ void diagnosis_judge(struct diagnosis *d, struct arena *a)
     d->found = NULL;
     for (size_t i = 1; i < d->n && is_known(o, champion->was) && is_known(o, champion->now); i++) {
         const struct suspect *x = &d->suspect[i];
-        if (!is_known(o, x->now) || !is_as_good(o, x->now, champion->was)) continue;
+        if (x->seeds < d->seeds || !is_known(o, x->now) || !is_as_good(o, x->now, champion->was)) continue;
         enum verdict_word word = beside(o, x->now, champion->now, &gain);
         if ((word != VERDICT_ADOPT && word != VERDICT_PROMISING) || !(gain > best)) continue;
         best = gain;
         d->found = x;
     }
-    const char *now = say(o, champion, a);
+    const char *now = say(o, champion, a), *gone = gone_text(d, a);
     if (d->found)
-        d->why = arena_printf(a, "run again %s, the champion has %s; %s does as well as it did, %s", seeds_text(d, a), now,
-                              d->found->what, say(o, d->found, a));
+        d->why = arena_printf(a, "run again %s, the champion has %s; %s does as well as it did, %s%s", seeds_text(d, a), now,
+                              d->found->what, say(o, d->found, a), gone);
     else
-        d->why = arena_printf(a, "run again %s, the champion has %s; none of %zu other%s does what it did", seeds_text(d, a),
-                              *now ? now : "no result", d->n - 1, d->n == 2 ? "" : "s");
+        d->why = arena_printf(a, "run again %s, the champion has %s; none of %zu other%s does what it did%s", seeds_text(d, a),
+                              *now ? now : "no result", d->n - 1, d->n == 2 ? "" : "s", gone);
 }
 
 static json_t *means_json(const struct objective *o, const struct measured *x)
@@ -211,7 +219,7 @@ json_t *diagnosis_json(const struct diagnosis *d)
     json_t *list = json_array();
     for (size_t i = 0; i < d->n; i++) {
         const struct suspect *x = &d->suspect[i];
-        json_t *one = json_pack("{s:s, s:o, s:o, s:o}", "what", x->what, "parameters",
+        json_t *one = json_pack("{s:s, s:I, s:o, s:o, s:o}", "what", x->what, "seeds", (json_int_t)x->seeds, "parameters",
                                 space_to_json(&study->space, x->config), "was", means_json(&study->objective, x->was),
                                 "now", means_json(&study->objective, x->now));
         if (x->trial >= 0) json_object_set_new(one, "trial", json_integer(x->trial));

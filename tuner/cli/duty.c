@@ -190,9 +190,12 @@ static enum status make_configuration(const struct diagnosis *x, struct configur
     return s;
 }
 
-static enum duty_end conclude(const struct duty *d, struct diagnosis *x, const struct evaluation *e)
+static enum duty_end conclude(const struct duty *d, struct diagnosis *x, const struct evaluation *e, const size_t *seeds)
 {
-    for (size_t i = 0; i < x->n; i++) memcpy(x->suspect[i].now, e->value[i], sizeof x->suspect[i].now);
+    for (size_t i = 0; i < x->n; i++) {
+        memcpy(x->suspect[i].now, e->value[i], sizeof x->suspect[i].now);
+        x->suspect[i].seeds = seeds[i];
+    }
     diagnosis_judge(x, d->arena);
     json_t *evidence = diagnosis_json(x);
     struct configuration found = {.body = NULL};
@@ -215,24 +218,31 @@ static void add_last_experiment(const struct duty *d, struct diagnosis *x, json_
     diagnosis_add(x, json_object_get(json_object_get(*ret_status, "experiment"), "variants"), d->arena);
 }
 
+static size_t seeds_of(const struct duty *d, const struct study *study)
+{
+    long seeds = d->plan.seeds > 0 ? d->plan.seeds : study->confirm.seeds;
+    return seeds > 0 ? (size_t)seeds : 1;
+}
+
 static enum duty_end diagnose_in(const struct duty *d, const struct opened *at)
 {
     struct diagnosis *x = arena_alloc(d->arena, sizeof *x);
     struct evaluation e;
     struct error err;
     json_t *status = NULL;
+    size_t *seeds = NULL;
     const struct memory *s = history_memory(at->history);
     const json_t *champion = json_object_get(d->status, "champion");
     if (diagnosis_begin(x, s, champion, d->plan.top, d->arena, &err)) return finish_as(d, WATCH_OVER, err.text);
     add_last_experiment(d, x, &status);
-    x->seeds = at->study->confirm.seeds > 0 ? (size_t)at->study->confirm.seeds : 1;
+    x->seeds = seeds_of(d, at->study);
     run_suspects(d, x, &e);
-    int code = evaluation_run(&e, d->arena);
+    int code = evaluation_race(&e, &seeds, d->arena);
     json_decref(status);
     if (code == EXIT_INTERRUPTED) return DUTY_LATER;
     if (!e.value || e.value[0][0].n == 0)
         return finish_as(d, WATCH_OVER, arena_printf(d->arena, "the champion could not be run again: %s", e.failure));
-    return conclude(d, x, &e);
+    return conclude(d, x, &e, seeds);
 }
 
 static enum duty_end diagnose(const struct duty *d)

@@ -4,6 +4,7 @@
 
 #include "tuner/base/rng.h"
 #include "tuner/base/yaml_flow.h"
+#include "tuner/live/live.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -131,11 +132,13 @@ static void measure(const struct evaluating *x, const struct memory *s, size_t i
     struct evaluation *e = x->e;
     size_t n_metrics = s->study->objective.n_metrics;
     for (size_t m = 0; m < n_metrics; m++) {
-        double *value = arena_array(x->arena, e->seeds, sizeof *value);
+        double *value = arena_array(x->arena, e->seeds, sizeof *value), *each = arena_array(x->arena, e->seeds, sizeof *each);
         e->value[i][m] = (struct measured){.value = value};
+        e->on_seed[i][m] = each;
         for (size_t k = 0; k < e->seeds; k++) {
             const struct trial *t = find(s, e, i, k);
-            if (t && t->state == TRIAL_COMPLETE && isfinite(t->value[m])) value[e->value[i][m].n++] = t->value[m];
+            each[k] = t && t->state == TRIAL_COMPLETE && isfinite(t->value[m]) ? t->value[m] : NAN;
+            if (!isnan(each[k])) value[e->value[i][m].n++] = each[k];
         }
     }
 }
@@ -155,6 +158,7 @@ static int over(struct history *h, void *data)
     const struct evaluating *x = data;
     const struct memory *s = history_memory(h);
     x->e->value = arena_array(x->arena, x->e->n, sizeof *x->e->value);
+    x->e->on_seed = arena_array(x->arena, x->e->n, sizeof *x->e->on_seed);
     for (size_t i = 0; i < x->e->n; i++) {
         measure(x, s, i);
         note_failure(x, s, i);
@@ -181,5 +185,75 @@ int evaluation_run(struct evaluation *e, struct arena *arena)
     if (*err.text) e->failure = arena_strdup(arena, err.text);
     study_free(study);
     arena_done(&a);
+    return code;
+}
+
+/* ---- one seed after the other ---- */
+
+struct heat {
+    struct evaluation *e;      /* of all */
+    struct evaluation now;     /* of those that are left */
+    size_t *place;             /* theirs in `e` */
+    struct contest *contest;   /* n of `e` */
+    size_t *seeds;             /* the same */
+    struct arena *arena;
+};
+
+/* What this round says stays, also of who goes now. */
+static void keep_values(struct heat *h)
+{
+    for (size_t i = 0; i < h->now.n; i++) {
+        memcpy(h->e->value[h->place[i]], h->now.value[i], sizeof *h->now.value);
+        memcpy(h->e->on_seed[h->place[i]], h->now.on_seed[i], sizeof *h->now.on_seed);
+        h->seeds[h->place[i]] = h->now.seeds;
+    }
+}
+
+static bool is_worse(struct heat *h, size_t i, size_t seed)
+{
+    double value[METRICS_MAX];
+    for (size_t m = 0; m < h->e->base->objective.n_metrics; m++) value[m] = h->now.on_seed[i][m][seed];
+    return contest_see(&h->contest[h->place[i]], seed, value);
+}
+
+static int run_heat(struct heat *h, size_t seed)
+{
+    const double **config = arena_array(h->arena, h->e->n, sizeof *config);
+    for (size_t i = 0; i < h->now.n; i++) config[i] = h->e->config[h->place[i]];
+    h->now.config = config;
+    h->now.seeds = seed + 1;
+    int code = evaluation_run(&h->now, h->arena);
+    if (*h->now.failure && !*h->e->failure) h->e->failure = h->now.failure;
+    if (code != EXIT_OK || !h->now.value) return code;
+    keep_values(h);
+    size_t left = 0;
+    for (size_t i = 0; i < h->now.n; i++)
+        if (!is_worse(h, i, seed)) h->place[left++] = h->place[i];
+    h->now.n = left;
+    return code;
+}
+
+int evaluation_race(struct evaluation *e, size_t **ret_seeds, struct arena *arena)
+{
+    struct evaluation first = *e;
+    first.n = 1;
+    int code = evaluation_run(&first, arena);
+    e->failure = first.failure;
+    if (code != EXIT_OK || !first.value) return code;
+    struct heat h = {.e = e, .now = *e, .arena = arena};
+    e->value = arena_array(arena, e->n, sizeof *e->value);
+    e->on_seed = arena_array(arena, e->n, sizeof *e->on_seed);
+    memcpy(e->value[0], first.value[0], sizeof *e->value);
+    memcpy(e->on_seed[0], first.on_seed[0], sizeof *e->on_seed);
+    h.place = arena_array(arena, e->n, sizeof *h.place);
+    h.contest = arena_array(arena, e->n, sizeof *h.contest);
+    *ret_seeds = h.seeds = arena_array(arena, e->n, sizeof *h.seeds);
+    h.seeds[0] = e->seeds;
+    h.now.n = e->n - 1;
+    for (size_t i = 1; i < e->n; i++) {
+        h.place[i - 1] = i;
+        contest_begin(&h.contest[i], &e->base->objective, e->on_seed[0], e->seeds);
+    }
+    for (size_t k = 0; code == EXIT_OK && h.now.n > 0 && k < e->seeds; k++) code = run_heat(&h, k);
     return code;
 }

@@ -21,11 +21,16 @@ struct evaluation {
     size_t n, seeds;
     const double *const *config;    /* n, in the base's space */
     struct measured (*value)[METRICS_MAX]; /* out, in the arena: n; of what failed nothing */
+    const double *(*on_seed)[METRICS_MAX]; /* out, in the arena: n; the same by seed, NaN where there is nothing */
     const char *failure;            /* out, in the arena: why one of them has no result; "" */
 };
 
 /* The exit code of run_study; the arena must live as long as what comes out. */
 int evaluation_run(struct evaluation *e, struct arena *arena);
+
+/* The same one seed after the other: whoever is worse than the first for sure, in pairs (tuner/live/contest.h), is run on no
+ * further ones. The first is run on all. *ret_seeds: on how many each was run; n, in the arena. */
+int evaluation_race(struct evaluation *e, size_t **ret_seeds, struct arena *arena);
 
 /* "g2p-watch": where what is live of a study is run. In the arena. */
 const char *evaluation_study(const char *study, struct arena *arena);

@@ -57,6 +57,7 @@ struct watch_plan {
     bool ask[WATCH_TRYING + 1];  /* before this step a person is asked */
     double fresh;                /* units from after an alarm that are gathered before anything is run again */
     long top;                    /* configurations that are run again, the champion among them */
+    long seeds;                  /* on which they are; 0: as many as the study confirms by */
     long trials;                 /* of the new study */
     size_t n_command;
     const char **command;        /* what is run with the champion, with {parameter} in it; none: the study's program */

@@ -130,7 +130,7 @@ static enum status read_root(struct reader *r, const struct yaml_node *map)
     struct watch_plan *p = r->plan;
     const struct yaml_node *part;
     enum status s = FORM_ONLY(&r->form, map, "the watch", "metrics", "window", "late", "learn", "careful", "run_length", "every",
-                         "then", "ask", "fresh", "top", "trials", "command", "experiment");
+                         "then", "ask", "fresh", "top", "seeds", "trials", "command", "experiment");
     if (!s) s = form_duration_at(&r->form, map, "window", &p->window_ms);
     if (!s) s = form_duration_at(&r->form, map, "late", &p->late_ms);
     if (!s) s = form_duration_at(&r->form, map, "every", &p->every_ms);
@@ -139,6 +139,7 @@ static enum status read_root(struct reader *r, const struct yaml_node *map)
     if (!s) s = form_flag_at(&r->form, map, "careful", &p->careful);
     if (!s) s = form_number_at(&r->form, map, "fresh", (struct form_range){0, 1e9}, &p->fresh);
     if (!s) s = form_whole_at(&r->form, map, "top", (struct form_range){1, 20}, &p->top);
+    if (!s) s = form_whole_at(&r->form, map, "seeds", (struct form_range){0, 1000}, &p->seeds);
     if (!s) s = form_whole_at(&r->form, map, "trials", (struct form_range){1, 1e6}, &p->trials);
     if (!s && (part = yaml_get(map, "metrics"))) s = read_metrics(r, part);
     if (!s && (part = yaml_get(map, "command"))) s = read_command(r, part);

@@ -71,6 +71,7 @@ json_t *watch_plan_json(const struct watch_plan *p)
     put(out, "run_length", p->run_length);
     put(out, "fresh", p->fresh);
     put(out, "top", (double)p->top);
+    if (p->seeds) put(out, "seeds", (double)p->seeds);
     put(out, "trials", (double)p->trials);
     if (p->n_command) json_object_set_new(out, "command", command_json(p));
     if (*p->experiment) {
