@@ -21,8 +21,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BIN = os.path.abspath(os.environ.get("NOCTURNE_BIN", "build/dev/bin"))
 SERVING = os.path.join(ROOT, "examples", "serving")
 SPHINX = "/usr/share/pocketsphinx/model/en-us"
-ENVIRONMENT = {**{k: v for k, v in os.environ.items() if not k.startswith("NOCTURNE_")}, "PATH": BIN + ":" + os.environ["PATH"],
-               "PYTHONPATH": os.path.join(ROOT, "workers", "sdk", "python", "src")}
+ENVIRONMENT = {**{k: v for k, v in os.environ.items() if not k.startswith("NOCTURNE_")}, "PATH": BIN + ":" + os.environ["PATH"]}
 NAME = "g2p-serving"
 LETTERS = 500_000
 MIXES = {"everyday": 3389, "names": 2435, "names+long": 3430}

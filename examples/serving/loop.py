@@ -173,8 +173,8 @@ class Loop:
         self.house.start("service", "nocturne", "serve", "--db", "nocturne.db", "--listen", f"127.0.0.1:{api}", "--slots", "0")
         self.wait("the service answers", lambda: answers(f"http://127.0.0.1:{api}/"))
         self.nocturne("token", "create", "--role", "client", "--study", NAME, "--output", "client.token")
-        self.house.start("collector", sys.executable, "-B", "-m", "nocturne.live", NAME, "--url", f"http://127.0.0.1:{api}",
-                         "--token-file", "client.token", "--folder", "live")
+        self.house.start("collector", "nocturne", "collect", "--rollout", NAME, "--url", f"http://127.0.0.1:{api}", "--token-file", "client.token",
+                         "--spool", "live")
         self.wait("the rules are here", lambda: os.path.exists(self.path("live", NAME, "ruleset.json")))
         self.house.start("g2p_serve", "g2p_serve", "--words", "recent.words", "--rollout", NAME, "--folder", "live", "--port", str(words),
                          *MODELS)

@@ -27,4 +27,4 @@ data=$root/examples/g2p/g2p.data
     echo "preparing the dictionary: clean, split, align"
     g2p_prep "$dictionary" "$data"
 }
-PYTHONPATH=$root/workers/sdk/python/src exec python3 -B "$here/loop.py" --data "$data" "$results"
+exec python3 -B "$here/loop.py" --data "$data" "$results"
