@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 
-from outcomes import BIN, NOCTURNE, STUDY, Service
+from outcomes import NOCTURNE, STUDY, Service
 
 SDK = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../workers/sdk/python/src")
 PLAN = """metrics: {em: {prove: not_worse, guard: 0.99}, tokens: {prove: fewer, cap: 512, marks: [10, 500]}}
@@ -60,15 +60,8 @@ class Collector:
         self.process.wait()
 
 
-def run(service, *arguments):
-    done = service.run(*arguments)
-    if done.returncode:
-        sys.exit(f"nocturne {' '.join(arguments)}: {done.stderr}")
-    return done.stdout
-
-
 def experiment(service):
-    return json.loads(run(service, "rollout", "status", "s", "--json"))["experiment"]
+    return json.loads(service.run("rollout", "status", "s", "--json").stdout)["experiment"]
 
 
 def heard(x):
@@ -80,14 +73,14 @@ def begin(folder, wish):
     for name, text in ("s.yaml", STUDY), ("plan.yaml", PLAN + f"window: {wish.window}\n"):
         with open(os.path.join(folder, name), "w") as out:
             out.write(text)
-    run(service, "run", "s.yaml", "--quiet")
+    service.run("run", "s.yaml", "--quiet")
     with open(os.open(os.path.join(folder, "client.token"), os.O_WRONLY | os.O_CREAT, 0o600), "w") as out:
-        out.write(run(service, "token", "create", "--role", "client").split()[-1])
+        out.write(service.run("token", "create", "--role", "client").stdout.split()[-1])
     collector = Collector(service, wish.sums)
     service.start()
     collector.start()
     time.sleep(2)
-    run(service, "rollout", "start", "s", "--challenger", "1", "--plan", "plan.yaml")
+    service.run("rollout", "start", "s", "--challenger", "1", "--plan", "plan.yaml")
     return service, collector
 
 
