@@ -227,3 +227,42 @@ enum status store_live_events(struct store *store, const struct store_live_part 
         fn(data, &(struct store_live_event){column_int(q, 0), column_int(q, 1), column_text(q, 2), column_text(q, 3)});
     return statement_end(q, err);
 }
+
+/* ---- how the differences went ---- */
+
+enum status store_course_add(struct store *store, const struct store_course *row, struct error *err)
+{
+    static const char sql[] =
+        "INSERT OR REPLACE INTO course (experiment, units, period, at_ms, body) VALUES (?1, ?2, ?3, ?4, ?5)";
+    return statement_run(store, sql, err, "iiiit", row->experiment, row->units, (int64_t)row->period, row->at_ms,
+                         row->body);
+}
+
+enum status store_course_last(struct store *store, int64_t experiment, struct store_course *ret, struct error *err)
+{
+    static const char sql[] =
+        "SELECT units, period, at_ms FROM course WHERE experiment = ?1 ORDER BY units DESC LIMIT 1";
+    struct store_course last = {.experiment = experiment, .period = -1};
+    struct statement *q = statement_get(store, sql, err);
+    if (!q) return err->status;
+    statement_int(q, 1, experiment);
+    if (statement_row(q))
+        last = (struct store_course){experiment, column_int(q, 0), column_int(q, 2), (long)column_int(q, 1), NULL};
+    enum status s = statement_end(q, err);
+    if (!s) *ret = last;
+    return s;
+}
+
+enum status store_course_all(struct store *store, int64_t experiment, store_course_fn *fn, void *data,
+                             struct error *err)
+{
+    static const char sql[] =
+        "SELECT units, period, at_ms, body FROM course WHERE experiment = ?1 ORDER BY units";
+    struct statement *q = statement_get(store, sql, err);
+    if (!q) return err->status;
+    statement_int(q, 1, experiment);
+    while (statement_row(q))
+        fn(data, &(struct store_course){experiment, column_int(q, 0), column_int(q, 2), (long)column_int(q, 1),
+                                        column_text(q, 3)});
+    return statement_end(q, err);
+}

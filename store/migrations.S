@@ -48,4 +48,8 @@ store_migration_0011:
 store_migration_0012:
     .incbin "store/migrations/0012_otlp.sql"
     .byte 0
+    .global store_migration_0013
+store_migration_0013:
+    .incbin "store/migrations/0013_course.sql"
+    .byte 0
     .section .note.GNU-stack, "", @progbits

@@ -412,6 +412,19 @@ enum status store_outcomes_drop(struct store *store, int64_t experiment, int64_t
 /* Units and outcomes of an experiment that has ended, some thousand at a time. *ret_more: call it again. */
 enum status store_live_sweep(struct store *store, int64_t experiment, bool *ret_more, struct error *err);
 
+/* How the differences went: one more row of an experiment; of as many units the later one stays. */
+struct store_course {
+    int64_t experiment, units, at_ms; /* units: scored by then */
+    long period;
+    const char *body; /* JSON */
+};
+enum status store_course_add(struct store *store, const struct store_course *row, struct error *err);
+/* Of the last row, without its body; units 0, period −1: there is none. */
+enum status store_course_last(struct store *store, int64_t experiment, struct store_course *ret, struct error *err);
+typedef void store_course_fn(void *data, const struct store_course *row);
+enum status store_course_all(struct store *store, int64_t experiment, store_course_fn *fn, void *data,
+                             struct error *err);
+
 /* Has this collector sent these sums before? If not, it has now. */
 enum status store_collected(struct store *store, int64_t experiment, const char *collector, int64_t number,
                             bool *ret_new, struct error *err);

@@ -40,6 +40,7 @@ GIVEN = {
     "tuner/live/contest.h": "struct contest c, struct objective objective, const double *const *champion, size_t seeds, const double *challenger",
     "tuner/live/watch_study.h": "enum status s, const char *text, struct arena arena, struct watch_plan plan, const struct memory *memory, const json_t *champion, const char *unwatched, struct error err",
     "tuner/live/join.h": "struct join_hooks hooks, struct part part, int64_t now_ms",
+    "tuner/report/rollout_course.h": "struct rollout_view v, const json_t *challenger, const json_t *course",
     "tuner/live/live.h": "struct store *store, struct live_wish wish, int64_t now, struct live_batch batch, struct live_ticked ticked, json_t *document, struct error err",
     "tuner/live/lookup.h": "struct lookup_link *link, const char *name, void *thing, void (*use)(void *)",
     "tuner/live/telemetry.h": "struct store *store, const json_t *body, json_t *answer, int64_t now_ms, struct error err",

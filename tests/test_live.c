@@ -612,6 +612,84 @@ static void test_live__what_a_plan_needs(void **state)
     arena_done(&a);
 }
 
+/* ---- how the differences went ---- */
+
+static json_t *course_of(struct world *w)
+{
+    json_t *out = NULL;
+    assert_ok(live_course(w->store, "g2p", 0, w->now, &out, &w->err), w->err);
+    return out;
+}
+
+static double reading_of(const json_t *track, const char *key, size_t i)
+{
+    return json_number_read(json_array_get(json_object_get(track, key), i));
+}
+
+static const json_t *track_of(const json_t *course, size_t t)
+{
+    const json_t *c = json_array_get(json_object_get(course, "challengers"), 0);
+    return json_array_get(json_object_get(c, "tracks"), t);
+}
+
+static void test_live__how_the_differences_went_is_kept(void **state)
+{
+    (void)state;
+    struct world w;
+    world_open(&w, 3);
+    w.em[1] = 0.4, w.tokens[1] = 60;
+    assert_ok(world_start(&w, PLAN, 1), w.err);
+    json_t *course = course_of(&w);
+    assert_int_equal(json_array_size(json_object_get(course, "at_ms")), 0);
+    json_decref(course);
+    world_run(&w, 200, 200);
+    assert_phase(&w, "rolled back");
+    json_t *status, *e = experiment_of(&w, &status), *c = json_array_get(json_object_get(e, "challengers"), 0);
+    course = course_of(&w);
+    const json_t *em = track_of(course, 0), *tokens = track_of(course, 1), *bill = track_of(course, 2),
+                 *units = json_object_get(course, "units"), *at = json_object_get(course, "at_ms");
+    size_t n = json_array_size(units);
+    assert_true(n >= 3);
+    for (size_t i = 0; i < n; i++) {
+        assert_true(reading_of(em, "low", i) <= reading_of(em, "by", i) && reading_of(em, "by", i) <= reading_of(em, "high", i));
+        if (i == 0) continue;
+        assert_true(json_integer_value(json_array_get(units, i)) > json_integer_value(json_array_get(units, i - 1)));
+        assert_true(json_integer_value(json_array_get(at, i)) >= json_integer_value(json_array_get(at, i - 1)));
+    }
+    const json_t *last = json_array_get(json_object_get(c, "metrics"), 0);
+    assert_near(reading_of(em, "by", n - 1), json_number_at(last, "difference"), 1e-6);
+    assert_near(reading_of(em, "low", n - 1), json_number_at(last, "low"), 1e-6);
+    assert_near(json_number_at(em, "line"), -0.01, 1e-12);
+    assert_near(json_number_at(tokens, "line"), 0, 0);
+    assert_true(json_is_true(json_object_get(em, "points")) && json_is_true(json_object_get(bill, "ratio")));
+    const json_t *ramp = json_object_get(course, "ramp");
+    assert_near(json_number_at(json_array_get(ramp, 0), "share"), 0.1, 1e-9);
+    assert_near(json_number_at(json_array_get(ramp, json_array_size(ramp) - 1), "share"), 0, 0);
+    json_decref(course);
+    json_decref(status);
+    world_close(&w);
+}
+
+static void test_live__the_course_is_thin_and_ends_with_how_it_stands(void **state)
+{
+    (void)state;
+    struct world w;
+    world_open(&w, 2);
+    assert_ok(world_start(&w, "window: 30s\nlate: 10s\nramp: [0.5]\nlearn: 100\n", 1), w.err);
+    world_run(&w, 40, 200);
+    assert_phase(&w, "running");
+    json_t *status, *e = experiment_of(&w, &status), *course = course_of(&w);
+    const json_t *units = json_object_get(course, "units");
+    size_t n = json_array_size(units);
+    double scored = json_number_at(json_object_get(e, "counts"), "scored") - json_number_at(e, "learnt");
+    assert_near(json_number_read(json_array_get(units, n - 1)), scored, 0);
+    assert_true(scored > 4000 && n > 20 && n < 100);
+    assert_int_equal(json_integer_value(json_array_get(json_object_get(course, "at_ms"), n - 1)), w.now);
+    json_decref(course);
+    json_decref(status);
+    world_close(&w);
+}
+
 static void test_live__status_of_all_or_of_a_study(void **state)
 {
     (void)state;
@@ -661,6 +739,8 @@ int main(void)
         cmocka_unit_test(test_live__units_that_turn_out_too_few_are_said_before_anybody_is_exposed),
         cmocka_unit_test(test_live__a_plan_is_read_back_from_its_json),
         cmocka_unit_test(test_live__what_a_plan_needs),
+        cmocka_unit_test(test_live__how_the_differences_went_is_kept),
+        cmocka_unit_test(test_live__the_course_is_thin_and_ends_with_how_it_stands),
         cmocka_unit_test(test_live__status_of_all_or_of_a_study),
     };
     return cmocka_run_group_tests_name("live", tests, NULL, NULL);

@@ -180,6 +180,21 @@ class Life(Live):
         self.rollout("rollback", "s")
         self.assertEqual(self.experiment()["phase"], "rolled back")
 
+    def test_how_it_went_is_drawn(self):
+        self.write("plan.yaml", PLAN.replace("ramp: [0.2, 0.5]", "ramp: [0.5]").replace("effect: 0.1", "effect: 0.1, margin: 0.05"))
+        self.start()
+        self.assertNotIn("how it went", self.rollout("status", "s"))
+        for _ in range(3):
+            self.feed(200)
+        out = self.rollout("status", "s")
+        self.assertIn("challenger beside the champion, how it went", out)
+        self.assertIn("\nem, points\n", out)
+        self.assertIn("\ntokens, %\n", out)
+        self.assertNotIn("how it went", self.rollout("status", "s", "--json"))
+        page = self.run_nocturne("report", "s", "-o", "-")[0]
+        self.assertRegex(page, r"<svg[^>]*>(?s:.*)tokens, the bill")
+        self.assertIn("right however often somebody looks, over 600 scored units", re.sub(r"<[^>]*>\s*", " ", page).replace("\n", " "))
+
     def test_in_the_shadow_first(self):
         self.write("plan.yaml", PLAN + "shadow: {units: 100}\n")
         self.start()

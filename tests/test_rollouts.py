@@ -455,6 +455,26 @@ class Outcomes(Live):
         self.ok("DELETE", f"/tokens/{self.client.split('_')[1]}")
         self.assertEqual(self.tell([self.item("b")]).status, 401)
 
+    def test_how_its_differences_went(self):
+        self.refused(self.call("GET", "/rollouts/s/course"), 404, "no rollout 's'")
+        self.try_it(plan={**HALF, "window": "1s", "late": 0, "ramp": [0.5]})
+        course = self.ok("GET", "/rollouts/s/course")
+        self.assertEqual((course["experiment"], course["at_ms"], [r["share"] for r in course["ramp"]]), (1, [], [0.5]))
+        for i in range(3):
+            self.tell([self.item(f"u{i}-{k}", metrics={"em": k % 2, "tokens": 50 + k}) for k in range(200)])
+            self.wait("they are scored", lambda: self.status()["experiment"]["counts"]["scored"] == 200 * (i + 1))
+            self.wait("a row more", lambda: len(self.ok("GET", "/rollouts/s/course")["at_ms"]) >= i + 2)
+        course, said = self.ok("GET", "/rollouts/s/course"), self.status()["experiment"]["challengers"][0]["metrics"]
+        for track, metric in zip(course["challengers"][0]["tracks"], said):
+            self.assertEqual((track["metric"], track["what"]), (metric["metric"], metric["what"]))
+            for key, now in (("by", metric.get("difference", metric.get("ratio"))), ("low", metric["low"]), ("high", metric["high"])):
+                self.assertEqual(len(track[key]), len(course["at_ms"]))
+                self.assertAlmostEqual(track[key][-1], now, 5)
+        self.assertEqual((course["units"][-1], [t["line"] for t in course["challengers"][0]["tracks"]]), (600, [-0.01, 0, 0.01]))
+        self.assertEqual(self.ok("GET", "/rollouts/s/course?experiment=1")["units"], course["units"])
+        for query, status in (("experiment=2", 404), ("experiment=0", 422), ("experiment=x", 422)):
+            self.assertEqual(self.call("GET", "/rollouts/s/course?" + query).status, status, query)
+
     def test_an_experiment_is_decided_by_itself(self):
         """The windows are over at once, and the service does the rest: a fall of EM is taken back."""
         plan = {**HALF, "window": "1s", "late": "1s", "ramp": [0.5]}

@@ -1,5 +1,6 @@
 /* The page in a real browser, on a study that has ended, one that runs, and one of 50,000 trials. */
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { after, before, test } from "node:test";
@@ -390,6 +391,13 @@ test("an operator pauses and resumes; a viewer has no such button, and is refuse
 /* So many users of a rollout without ranges, all of whom get the champion. */
 const serve = (rollout, n, from) => world.call("POST", `/rollouts/${rollout}/outcomes`, { outcomes: Array.from({ length: n }, (_, i) => ({ unit: `u${from + i}`, id: "o", variant: "champion", metrics: { em: i % 2, tokens: 2000 + i } })) });
 
+/* So many of all, as the rules have it. */
+async function serveBoth(rollout, n, from) {
+    const rules = await world.call("GET", `/rollouts/${rollout}/ruleset`), place = (unit) => parseInt(createHash("sha256").update(`${rules.salt}:${unit}`).digest("hex").slice(0, 13), 16) / 2 ** 52;
+    const variant = (unit) => rules.ranges.find(([low, high]) => low <= place(unit) && place(unit) < high)?.[2] ?? "champion", units = Array.from({ length: n }, (_, i) => `b${from + i}`);
+    await world.call("POST", `/rollouts/${rollout}/outcomes`, { outcomes: units.map((unit, i) => ({ unit, id: "o", variant: variant(unit), experiment: rules.experiment, period: rules.period, metrics: { em: i % 2, tokens: 2000 + i } })) });
+}
+
 test("what is live: as it happens, in the words of the command; an operator gives orders, a viewer only looks", async () => {
     const page = await enter(browser, world, "#/live"), line = page.locator("[data-rollout=done]"), { rollout } = await world.call("GET", "/rollouts/done");
     assert.equal(rollout, "done");
@@ -419,6 +427,20 @@ test("what is live: as it happens, in the words of the command; an operator give
     await page.locator("[data-action=kill]").waitFor(); /* it has looked: an order is for what was seen */
     await order("resume", "The same people");
     await shows(/running since/);
+    const drawn = page.locator("[data-figure=course-challenger]"), course = () => world.call("GET", "/rollouts/done/course");
+    assert.equal(await drawn.count(), 0);
+    for (let n = 0; n < 3; n++) {
+        const before = (await course()).units.at(-1) ?? 0;
+        await serveBoth("done", 200, 1000 * n);
+        await until("they are scored", async () => ((await course()).units.at(-1) ?? 0) >= before + 200);
+    }
+    await page.reload();
+    await drawn.getByText(/^em [+−]?\d.* points \(.* to .*\) after \d+ units$/).waitFor();
+    await drawn.getByText(/steps of the ramp: 10\s% from .*, 50\s% from/).waitFor();
+    await drawn.locator("select").selectOption("tokens, the bill");
+    await drawn.getByText(/^tokens, the bill .* % \(/).waitFor();
+    await drawn.locator("summary").click();
+    assert.equal(await drawn.locator("tbody tr").count(), (await course()).at_ms.length);
     const looking = await enter(browser, world, "#/live/done", { token: world.viewer });
     await looking.locator("[data-part=happened] li").first().waitFor();
     assert.equal(await looking.locator("[data-action]").count(), 0);

@@ -77,6 +77,7 @@ static enum status find_rollouts(const struct cli_study *s, json_t **ret, struct
 {
     const struct rollouts r = rollouts_beside(s->store, s->remote.caller);
     enum status st = rollouts_all(&r, s->study->name, ret, err);
+    if (!st) st = rollouts_courses(&r, *ret, err);
     return st == STATUS_NOT_FOUND || st == STATUS_DENIED ? STATUS_OK : st;
 }
 

@@ -211,33 +211,44 @@ const char *rollout_where(const struct rollout_options *o, struct arena *a)
                         at->ca ? at->ca : "");
 }
 
-static void show_all(const struct rollout_options *o, json_t *list)
+/* How it stands, and how that came. */
+static enum status show_one(const struct rollout_options *o, const struct rollouts *r, const json_t *status,
+                            struct error *err)
 {
     struct arena a = {0};
+    json_t *course = NULL;
+    const char *name = json_string_value(json_object_get(status, "rollout"));
+    enum status s = name ? rollouts_course(r, name, o->experiment, &course, err) : STATUS_OK;
+    if (!s) report_rollout(stdout, status, rollout_where(o, &a));
+    if (!s) report_rollout_course(stdout, status, course);
+    json_decref(course);
+    arena_done(&a);
+    return s;
+}
+
+static enum status show_all(const struct rollout_options *o, const struct rollouts *r, json_t *list, struct error *err)
+{
+    enum status s = STATUS_OK;
     if (o->common.json)
         cli_print_json(json_pack("{s:O}", "rollouts", list));
     else if (json_array_size(list) == 1)
-        report_rollout(stdout, json_array_get(list, 0), rollout_where(o, &a));
+        s = show_one(o, r, json_array_get(list, 0), err);
     else
         report_rollouts(stdout, list);
-    json_decref(list);
-    arena_done(&a);
+    return s;
 }
 
 static enum status show_status(const struct rollout_options *o, const struct rollouts *r, struct error *err)
 {
     json_t *out = NULL;
-    struct arena a = {0};
     enum status s = o->n ? rollouts_status(r, o->arg[0], o->experiment, &out, err) : rollouts_all(r, NULL, &out, err);
     if (!s && !o->n)
-        show_all(o, out);
+        s = show_all(o, r, out, err);
     else if (!s && o->common.json)
-        cli_print_json(out);
-    else if (!s) {
-        report_rollout(stdout, out, rollout_where(o, &a));
-        json_decref(out);
-    }
-    arena_done(&a);
+        cli_print_json(json_incref(out));
+    else if (!s)
+        s = show_one(o, r, out, err);
+    json_decref(out);
     return s;
 }
 

@@ -143,6 +143,35 @@ enum status rollouts_status(const struct rollouts *r, const char *name, long num
     return s;
 }
 
+enum status rollouts_course(const struct rollouts *r, const char *name, long number, json_t **ret, struct error *err)
+{
+    struct arena a = {0};
+    json_t *out = NULL;
+    const char *query = number ? arena_printf(&a, "/course?experiment=%ld", number) : "/course";
+    enum status s = r->store ? live_course(r->store, name, number, now_ms(), &out, err)
+                             : ask(r, path_of(&a, name, query), &out, err);
+    if (!s || s == STATUS_NOT_FOUND) *ret = out, s = STATUS_OK;
+    arena_done(&a);
+    return s;
+}
+
+enum status rollouts_courses(const struct rollouts *r, json_t *list, struct error *err)
+{
+    json_t *one, *course = NULL;
+    size_t i;
+    enum status s = STATUS_OK;
+    if (r->store) return live_courses(r->store, list, now_ms(), err);
+    json_array_foreach(list, i, one)
+    {
+        const char *name = json_string_value(json_object_get(one, "rollout"));
+        if (name) s = rollouts_course(r, name, 0, &course, err);
+        if (s) return s;
+        if (course) json_object_set_new(one, "course", course);
+        course = NULL;
+    }
+    return s;
+}
+
 enum status rollouts_all(const struct rollouts *r, const char *study, json_t **ret, struct error *err)
 {
     json_t *all = json_array(), *out = json_array(), *one;

@@ -28,6 +28,10 @@ void rollouts_close(struct rollouts *r);
  * STATUS_NOT_FOUND: there is none of this name; the error suggests what was meant. `number`: of an experiment; 0: the
  * last. */
 enum status rollouts_status(const struct rollouts *r, const char *name, long number, json_t **ret, struct error *err);
+/* How its differences went; NULL where there is no experiment. */
+enum status rollouts_course(const struct rollouts *r, const char *name, long number, json_t **ret, struct error *err);
+/* Adds to each of a list the "course" of its last experiment. */
+enum status rollouts_courses(const struct rollouts *r, json_t *list, struct error *err);
 /* A list: all of them, or of one study. */
 enum status rollouts_all(const struct rollouts *r, const char *study, json_t **ret, struct error *err);
 enum status rollouts_events(const struct rollouts *r, const char *name, int64_t from, long limit, json_t **ret,

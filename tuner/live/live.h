@@ -150,9 +150,14 @@ enum status live_watch_ran(struct store *store, const char *rollout, const struc
  * {…}, …}?}; the caller owns it. "rules": the plan with what it left out. `number`: of an earlier experiment; 0: the last. */
 enum status live_status(struct store *store, const char *rollout, long number, int64_t now_ms, json_t **ret,
                         struct error *err);
+/* How the differences of an experiment went (course.h); `number`: 0: the last. STATUS_NOT_FOUND: there is none. */
+enum status live_course(struct store *store, const char *rollout, long number, int64_t now_ms, json_t **ret,
+                        struct error *err);
 /* A list of them, each with its last experiment, in the order in which they were begun; `study`: those of one study;
  * NULL: all. */
 enum status live_status_all(struct store *store, const char *study, int64_t now_ms, json_t **ret, struct error *err);
+/* Adds to each of such a list the "course" of its experiment. */
+enum status live_courses(struct store *store, json_t *list, int64_t now_ms, struct error *err);
 /* [{"seq", "at_ms", "kind", …}, …] from `from` on, `limit` at most; the caller's. */
 enum status live_events(struct store *store, const char *rollout, int64_t from, long limit, json_t **ret,
                         struct error *err);

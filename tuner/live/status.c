@@ -1,3 +1,4 @@
+#include "tuner/live/course.h"
 #include "tuner/live/live.h"
 
 #include <math.h>
@@ -112,6 +113,17 @@ enum status live_status(struct store *store, const char *rollout, long number, i
     return s;
 }
 
+enum status live_course(struct store *store, const char *rollout, long number, int64_t now_ms, json_t **ret,
+                        struct error *err)
+{
+    struct record r;
+    enum status s = record_open_number(&r, store, rollout, number, err);
+    if (!s && !r.row.id) s = error_set(err, STATUS_NOT_FOUND, "rollout '%.100s' has had no experiment", rollout);
+    if (!s) s = course_json(&r, now_ms, ret, err);
+    record_done(&r);
+    return s;
+}
+
 enum status live_status_all(struct store *store, const char *study, int64_t now_ms, json_t **ret, struct error *err)
 {
     struct arena arena = {0};
@@ -131,6 +143,22 @@ enum status live_status_all(struct store *store, const char *study, int64_t now_
     else
         json_decref(out);
     arena_done(&arena);
+    return s;
+}
+
+enum status live_courses(struct store *store, json_t *list, int64_t now_ms, struct error *err)
+{
+    enum status s = STATUS_OK;
+    json_t *one, *course = NULL;
+    size_t i;
+    json_array_foreach(list, i, one)
+    {
+        const char *name = json_string_value(json_object_get(one, "rollout"));
+        if (!name || !json_object_get(one, "experiment")) continue;
+        s = live_course(store, name, 0, now_ms, &course, err);
+        if (s) return s;
+        json_object_set_new(one, "course", course);
+    }
     return s;
 }
 

@@ -1,4 +1,5 @@
 #include "tuner/live/change.h"
+#include "tuner/live/course.h"
 #include "tuner/live/decision.h"
 #include "tuner/live/live.h"
 #include "tuner/live/scoring.h"
@@ -113,6 +114,11 @@ static void see_unit(void *data, const struct scored_unit *unit)
     if (unit->arm == 0) watch_unit(t, &r->plan, unit);
 }
 
+static bool ends(const struct decision *d)
+{
+    return d->act == ACT_ROLL_BACK || d->act == ACT_PROMOTE;
+}
+
 static enum status tick_experiment(struct ticking *t, struct error *err)
 {
     struct record *r = &t->r;
@@ -126,7 +132,8 @@ static enum status tick_experiment(struct ticking *t, struct error *err)
     struct decision d = decide(&r->experiment, &r->findings, &j, t->now_ms);
     t->ticked.changed = n > 0 || d.act != ACT_NONE;
     t->ticked.more = n == SCORING_UNITS || d.act != ACT_NONE;
-    return act(r, &d, t->now_ms, err);
+    s = course_note(r, ends(&d) ? COURSE_END : COURSE_USUAL, t->now_ms, err);
+    return s ? s : act(r, &d, t->now_ms, err);
 }
 
 /* ---- who watches ---- */

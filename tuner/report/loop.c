@@ -13,7 +13,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { BAR = 20, EVENT_AT = 12, LABEL = 9 };
+enum { BAR = 20, LABEL = 9 };
 
 static const char *const phases[] = {"learning", "watching", "drifted", "evaluating", "tuning", "trying"};
 enum { LEARNING, WATCHING, DRIFTED, EVALUATING, TUNING, TRYING, UNWATCHED };
@@ -216,13 +216,26 @@ static void line(FILE *out, const char *label, const char *text)
     if (*text) fprintf(out, "  %-*s%s\n", LABEL, label, text);
 }
 
-static void show_event(FILE *out, const struct screen *screen, const json_t *event)
+/* The same for all of them: with the date, where one is not of today. */
+static const char *moment_format(const json_t *events, double now, struct arena *a)
+{
+    const json_t *event;
+    size_t i;
+    const char *today = report_moment(now, "%F", a);
+    json_array_foreach(events, i, event)
+    {
+        if (strcmp(report_moment(json_number_at(event, "at_ms"), "%F", a), today) != 0) return "%F %H:%M:%S";
+    }
+    return "%H:%M:%S";
+}
+
+static void show_event(FILE *out, const struct screen *screen, const json_t *event, const char *format)
 {
     struct arena a = {0};
-    const char *when = report_moment(json_number_at(event, "at_ms"), "%H:%M:%S", &a);
-    size_t columns = screen_columns(screen);
+    const char *when = report_moment(json_number_at(event, "at_ms"), format, &a);
+    size_t columns = screen_columns(screen), at = strlen(when) + 4;
     fprintf(out, "  %s  %s\n", when,
-            width_cut(&a, report_rollout_event(event, &a), columns > EVENT_AT + 20 ? columns - EVENT_AT - 1 : 20));
+            width_cut(&a, report_rollout_event(event, &a), columns > at + 20 ? columns - at - 1 : 20));
     arena_done(&a);
 }
 
@@ -245,7 +258,8 @@ void report_loop(FILE *out, const struct loop_facts *f)
     if (l.watch) line(out, "loop", circle(&l));
     line(out, "next", next(&l));
     if (json_array_size(f->events)) fputc('\n', out);
-    json_array_foreach(f->events, i, event) show_event(out, &screen, event);
+    const char *format = moment_format(f->events, l.now, &a);
+    json_array_foreach(f->events, i, event) show_event(out, &screen, event, format);
     arena_done(&a);
 }
 

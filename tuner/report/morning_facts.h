@@ -9,7 +9,7 @@ struct morning_facts {
     bool running;                /* somebody is at the study */
     const struct health *health; /* NULL: nobody has looked */
     const struct plan *plan;     /* of what is left; NULL: unknown */
-    const json_t *rollouts;      /* of this study, as live_status_all lists them; NULL: none, or unknown */
+    const json_t *rollouts;      /* of this study, as live_status_all lists them, with live_courses; NULL: none, or unknown */
 };
 
 #endif

@@ -1,7 +1,7 @@
 /* What of the study is live: since when, what is tried against it, what happens next. */
 #include "tuner/report/morning_parts.h"
 
-#include "tuner/report/rollout_words.h"
+#include "tuner/report/rollout_course.h"
 #include "tuner/report/text.h"
 
 static void say(struct morning *m, struct story_section *x, const char *text, enum story_brief brief)
@@ -24,6 +24,7 @@ static void say_tracks(struct morning *m, struct story_section *x, const struct 
 static void say_challengers(struct morning *m, struct story_section *x, const struct rollout_view *v)
 {
     const json_t *c, *variants = json_object_get(v->x, "variants");
+    struct chart chart;
     size_t i;
     json_array_foreach(json_object_get(v->x, "challengers"), i, c)
     {
@@ -38,6 +39,8 @@ static void say_challengers(struct morning *m, struct story_section *x, const st
                          rollout_means(v, c, "challenger")),
             STORY_NEVER);
         say_tracks(m, x, v, c);
+        if (rollout_course(v, c, json_object_get(v->status, "course"), ROLLOUT_COURSE_WHOLE, &chart))
+            story_chart(x, m->a, &chart);
     }
 }
 

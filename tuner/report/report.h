@@ -108,6 +108,8 @@ void report_stop(FILE *out, const struct memory *s, const struct stop_record *st
 void report_rollout(FILE *out, const json_t *status, const char *where);
 /* The judgement and what happens next, alone. */
 void report_rollout_head(FILE *out, const json_t *status, const char *where);
+/* How the differences of each challenger went, as charts; `course` of its experiment (live_course, or the API). */
+void report_rollout_course(FILE *out, const json_t *status, const json_t *course);
 /* A line for each of a list. */
 void report_rollouts(FILE *out, const json_t *list);
 /* What has happened, a line each, of a list of events. */

@@ -3,8 +3,9 @@
 #include "tuner/report/report.h"
 
 #include "tuner/report/grid.h"
-#include "tuner/report/rollout_words.h"
+#include "tuner/report/rollout_course.h"
 #include "tuner/report/screen.h"
+#include "tuner/report/unicode.h"
 
 #include "tuner/base/plain.h"
 #include "tuner/base/width.h"
@@ -12,6 +13,8 @@
 
 #include <math.h>
 #include <string.h>
+
+enum { COURSE_ROWS = 26 };
 
 /* ---- challengers ---- */
 
@@ -171,6 +174,23 @@ void report_rollout(FILE *out, const json_t *status, const char *where)
     }
     if (*rollout_watch(&v)) fprintf(out, "  watch: %s\n", rollout_watch(&v));
     show_served(out, &v);
+    arena_done(&a);
+}
+
+void report_rollout_course(FILE *out, const json_t *status, const json_t *course)
+{
+    struct arena a = {0};
+    struct rollout_view v = rollout_view(status, "", &a);
+    struct screen screen = screen_of(out);
+    struct chart chart;
+    const json_t *c;
+    size_t i;
+    json_array_foreach(json_object_get(v.x, "challengers"), i, c)
+    {
+        if (rollout_is_dropped(c) || !rollout_course(&v, c, course, ROLLOUT_COURSE_BRIEF, &chart)) continue;
+        fputc('\n', out);
+        unicode_write(out, &chart, &screen, &(struct unicode_wish){.rows = COURSE_ROWS});
+    }
     arena_done(&a);
 }
 

@@ -135,8 +135,9 @@ static void show_report(struct request *r)
     struct story story;
     json_t *rollouts = NULL;
     if (read_health(r, &from, &a, &h)) {
-        enum status s =
-            live_status_all(r->store, r->param[0], clock_wall_ms(r->service->clock), &rollouts, &r->err);
+        int64_t now_ms = clock_wall_ms(r->service->clock);
+        enum status s = live_status_all(r->store, r->param[0], now_ms, &rollouts, &r->err);
+        if (!s) s = live_courses(r->store, rollouts, now_ms, &r->err);
         const struct morning_facts facts = {.version = NOCTURNE_VERSION,
                                             .running = x->facts.running,
                                             .health = &h,

@@ -97,6 +97,21 @@ static void on_get_rollout(struct request *r)
     if (request_number(r, "experiment", 0, 1, 1000000000, &x->number)) request_work(r, show_rollout, NULL);
 }
 
+static void show_course(struct request *r)
+{
+    const struct looking *x = r->state;
+    json_t *out = NULL;
+    int64_t now_ms = clock_wall_ms(r->service->clock);
+    if (request_checked(r, live_course(r->store, r->param[0], x->number, now_ms, &out, &r->err)))
+        request_answer(r, 200, out);
+}
+
+static void on_get_course(struct request *r)
+{
+    struct looking *x = r->state = arena_alloc(&r->arena, sizeof *x);
+    if (request_number(r, "experiment", 0, 1, 1000000000, &x->number)) request_work(r, show_course, NULL);
+}
+
 static void show_events(struct request *r)
 {
     const struct looking *x = r->state;
@@ -328,6 +343,7 @@ const struct route api_rollouts_routes[] = {
     {"GET", "/api/v1/rollouts", GRANT_VIEW, on_list_rollouts, 0, BODY_NONE, false},
     {"POST", "/api/v1/rollouts", GRANT_OPERATE, on_start, ROUTE_JSON_MAX, BODY_JSON, true},
     {"GET", ROUTE_ROLLOUT, GRANT_VIEW, on_get_rollout, 0, BODY_NONE, false},
+    {"GET", ROUTE_ROLLOUT "/course", GRANT_VIEW, on_get_course, 0, BODY_NONE, false},
     {"GET", ROUTE_ROLLOUT "/events", GRANT_VIEW, on_get_events, 0, BODY_NONE, false},
     {"POST", ROUTE_ROLLOUT "/watch", GRANT_OPERATE, on_watch, ROUTE_JSON_MAX, BODY_JSON, false},
     LIVE_VERBS(ORDER){0},

@@ -88,6 +88,8 @@ export interface Loop {
     tried: { variant: string; what: string; dropped: boolean; beside: { what: string; by: string; interval: string; word: string }[] }[];
     matters: { level: "fine" | "look" | "wrong"; what: string; sentence: string; action: string }[]; events: RolloutEvent[];
 }
+export interface CourseTrack { metric: string; what: "scale" | "typical" | "bill"; ratio: boolean; points: boolean; line: number | null; by: (number | null)[]; low: (number | null)[]; high: (number | null)[] }
+export interface Course { experiment: number; at_ms: number[]; units: number[]; challengers: { variant: string; tracks: CourseTrack[] }[]; ramp: { at_ms: number; share: number }[] }
 export type Order = "ramp" | "pause" | "resume" | "stop" | "promote" | "rollback" | "kill" | "revive" | "approve" | "unwatch";
 
 /* What the service answers when it does not do it [RFC 9457]; status 0: it did not answer. */
@@ -213,6 +215,7 @@ export const api = {
     predict: async (s: string, params: Params) => (await perhaps(send<{ predictions: Prediction[] }>("POST", `${at(s)}/predict`, { params: [params] })))?.predictions[0] ?? null,
     agents: () => get<{ agents: Agent[]; slots: number; busy: number }>("/agents"),
     rollouts: () => get<{ rollouts: { rollout: string }[]; total: number }>("/rollouts"),
+    course: (r: string) => get<Course>(`/rollouts/${encodeURIComponent(r)}/course`),
     loop: (r: string, events: number) => get<Loop>(`/rollouts/${encodeURIComponent(r)}/loop${query({ events })}`),
     order: (r: string, order: Order, version: number) => send<unknown>("POST", `/rollouts/${encodeURIComponent(r)}/${order}`, { version }),
     report: async (s: string, format: "html" | "md") => (await ask(`${at(s)}/report?format=${format}`)).text(),

@@ -17,7 +17,7 @@ interface Props {
     caption: ComponentChildren;
     label: string; /* what it shows, for who does not see it */
     picture: (c: Colours) => Picture;
-    view: StudyView;
+    view?: StudyView; /* whose trials the points are */
     points?: Points; /* that can be read off */
     numbers?: () => Numbers;
     children?: ComponentChildren; /* what one chooses, above the drawing */
@@ -54,7 +54,7 @@ export function Figure(props: Props) {
     useLayoutEffect(() => chart.current!.draw(props.picture(c), c));
 
     const show = (f: Found, sticks: boolean): void => {
-        readout.value = { on: at.current!, x: f.x, y: f.y, view: props.view, trial: f.trial, sticks };
+        if (props.view) readout.value = { on: at.current!, x: f.x, y: f.y, view: props.view, trial: f.trial, sticks };
     };
     const find = (e: MouseEvent): Found | null => {
         const box = at.current!.getBoundingClientRect();

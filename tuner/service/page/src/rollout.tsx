@@ -2,7 +2,8 @@
  * an operator, what may be done. The words are the service's: those of `nocturne loop`. */
 import { useEffect, useRef, useState } from "preact/hooks";
 import { act } from "./actions";
-import { api, Problem, type Loop, type LoopPhase, type Metrics, type Order } from "./api";
+import { api, Problem, type Course, type Loop, type LoopPhase, type Metrics, type Order } from "./api";
+import { CourseChart, readCourse } from "./course_chart";
 import { onHappening, sign } from "./live";
 import { Mark } from "./mark";
 import { markOf } from "./rollouts";
@@ -14,10 +15,15 @@ import { amount, capital, clockWithSeconds, percent, whole } from "./words";
 const AGAIN_MS = 500, SHOWN = 50, MORE = 200;
 const PHASES: readonly LoopPhase[] = ["learning", "watching", "drifted", "evaluating", "tuning", "trying"];
 
+async function lookAt(name: string, shown: number): Promise<[Loop, Course | null]> {
+    const now = await api.loop(name, shown);
+    return [now, now.experiment ? await readCourse(name) : null];
+}
+
 export function Rollout({ name }: { name: string }) {
-    const [l, setLoop] = useState<Loop | null>(null), [problem, setProblem] = useState(""), [shown, setShown] = useState(SHOWN);
+    const [l, setLoop] = useState<Loop | null>(null), [course, setCourse] = useState<Course | null>(null), [problem, setProblem] = useState(""), [shown, setShown] = useState(SHOWN);
     const turn = useRef(inTurn()); /* so that no earlier answer comes after a later one */
-    const look = (): void => turn.current(() => api.loop(name, shown).then((now) => { setLoop(now); setProblem(""); }, (e) => setProblem(e instanceof Problem ? e.message : String(e))));
+    const look = (): void => turn.current(() => lookAt(name, shown).then(([now, went]) => { setLoop(now); setCourse(went); setProblem(""); }, (e) => setProblem(e instanceof Problem ? e.message : String(e))));
     useEffect(() => {
         let timer = 0;
         look();
@@ -30,18 +36,31 @@ export function Rollout({ name }: { name: string }) {
     if (!l) return <p class="empty">{problem || "reading the rollout …"}</p>;
     return (
         <>
-            <h1>{l.rollout}</h1>
+            <header class="study-head"><p class="crumbs"><a href="#/live">Live</a> /</p><h1>{l.rollout}</h1></header>
             {problem && <p class="wrong" role="alert">{problem}</p>}
-            <section data-part="rollout">
-                <p class="headline"><Mark state={markOf(l)} /> {capital(l.headline)}</p>
-                <p class="lead" data-part="next">Next: {l.next}.</p>
-                <Orders l={l} look={look} />
-                <Matters l={l} />
-            </section>
-            <Served l={l} />
-            <Drift l={l} />
-            <Tried l={l} />
-            <Happened l={l} more={() => setShown(Math.min(shown + MORE, 1000))} />
+            <div class="stack">
+                <section data-part="rollout">
+                    <Headline l={l} />
+                    <p class="lead" data-part="next">Next: {l.next}.</p>
+                    <Orders l={l} look={look} />
+                    <Matters l={l} />
+                </section>
+                <Served l={l} />
+                <Drift l={l} />
+                <Tried l={l} course={course} />
+                <Happened l={l} more={() => setShown(Math.min(shown + MORE, 1000))} />
+            </div>
+        </>
+    );
+}
+
+/* The judgement is large, what it stands on is not. */
+function Headline({ l }: { l: Loop }) {
+    const [word, ...rest] = l.headline.split(": ");
+    return (
+        <>
+            <h2 class="headline"><Mark state={markOf(l)} /> {capital(word!)}</h2>
+            {rest.length > 0 && <p class="lead" data-part="because">{capital(rest.join(": "))}.</p>}
         </>
     );
 }
@@ -58,7 +77,7 @@ function Served({ l }: { l: Loop }) {
     return (
         <section data-part="served">
             <h2>What is live</h2>
-            <p>{trial === undefined ? l.live : <><a href={toTrial(study, trial)}>Trial {trial}</a> of <a href={toStudy(study)}>{study}</a></>}, since <time dateTime={new Date(l.since_ms).toISOString()} title={whole(l.since_ms)}>{clockWithSeconds(l.since_ms)}</time></p>
+            <p>{trial === undefined ? l.live : <><a href={toTrial(study, trial)}>Trial {trial}</a> of <a href={toStudy(study)}>{study}</a> <span class="quiet">{/\(.*\)$/.exec(l.live)?.[0]}</span></>}, since <time dateTime={new Date(l.since_ms).toISOString()} title={whole(l.since_ms)}>{clockWithSeconds(l.since_ms)}</time></p>
             {Object.keys(l.usual).length > 0 && <p class="figures">Usually {means(l.usual)}; lately {means(l.lately) || "nothing was heard"}</p>}
         </section>
     );
@@ -75,7 +94,7 @@ function Drift({ l }: { l: Loop }) {
     );
 }
 
-function Tried({ l }: { l: Loop }) {
+function Tried({ l, course }: { l: Loop; course: Course | null }) {
     if (!l.experiment) return null;
     return (
         <section data-part="tried">
@@ -86,9 +105,10 @@ function Tried({ l }: { l: Loop }) {
                     <h3>{c.variant}{c.dropped ? ", taken back" : ""}</h3>
                     <p>{capital(c.what)}</p>
                     {c.beside.length > 0 && <div class="wide" tabIndex={0} role="region" aria-label={`${c.variant} beside the champion`}><table>
-                        <thead><tr><th scope="col">beside the champion</th><th scope="col" class="right">difference</th><th scope="col">interval</th><th scope="col">word</th></tr></thead>
-                        <tbody>{c.beside.map((t) => <tr key={t.what}><th scope="row">{t.what}</th><td class="right figures">{t.by}</td><td class="figures">{t.interval}</td><td>{t.word}</td></tr>)}</tbody>
+                        <thead><tr><th scope="col">beside the champion</th><th scope="col">difference and interval</th><th scope="col">word</th></tr></thead>
+                        <tbody>{c.beside.map((t) => <tr key={t.what}><th scope="row">{t.what}</th><td class="figures">{t.by} <span class="quiet">{t.interval}</span></td><td>{t.word}</td></tr>)}</tbody>
                     </table></div>}
+                    {course && course.experiment === l.experiment?.number && <CourseChart c={course} variant={c.variant} />}
                 </div>
             ))}
         </section>
