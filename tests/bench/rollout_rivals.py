@@ -185,8 +185,24 @@ def blocks(name, y, arm):
     return first_of(made[0], made[2], made[1])
 
 
+def bounded(name, y, arm):
+    """Bets on scores divided by the share, whatever that is: exact in a ramp, too; log E after each unit."""
+    share = shares(EM[name][3])
+    x = 0.5 + np.where(arm, 1 / share, -1 / (1 - share)) * (y - 0.5) * min(share.min(), (1 - share).min())
+    n, before, squares = np.arange(x.shape[1]), np.cumsum(x, axis=1) - x, np.cumsum(x * x, axis=1) - x * x
+    by = (0.5 + before) / (n + 1) - 0.5
+    bet = np.clip(by / ((0.25 + squares - before ** 2 / np.maximum(n, 1)) / (n + 1) + by * by), -1, 1)
+    up, down = [np.cumsum(np.log1p(np.maximum(side * bet, 0) * side * (x - 0.5)), axis=1) for side in (1, -1)]
+    return np.logaddexp(up, down) - math.log(2), up - down
+
+
+def bets(name, y, arm):
+    log_e, sign = bounded(name, y, arm)
+    return first_of(log_e, np.sign(sign), np.arange(1, log_e.shape[1] + 1))
+
+
 def check_sequential_analysis():
-    from sequential_analysis.procedures import SampleRatioMismatch, TwoProportionTest
+    from sequential_analysis.procedures import BoundedABTest, SampleRatioMismatch, TwoProportionTest
     rng = np.random.default_rng(0)
     arm = rng.random(900) < 0.5
     y = (rng.random(900) < 0.6 - 0.15 * arm).astype(float)
@@ -197,6 +213,12 @@ def check_sequential_analysis():
         arrived, mismatch = shares_.step(arrived, {"arm": int(arm[k])})
     assert np.isclose(out.log_e_value, grow(y, arm)[0][-1])
     assert np.isclose(mismatch.log_e_value, dirichlet(arm.sum(), 900, 0.5))
+    y, arm = em_world("em-loss-5-ramp", rng, 1)
+    test, share = BoundedABTest(propensity_input="share", floor=0.05, grid=10), shares(RAMP)
+    state = test.initial_state()
+    for k in range(2500):
+        state, out = test.step(state, {"arm": int(arm[0, k]), "y": int(y[0, k]), "share": [1 - share[k], share[k]]})
+    assert np.isclose(out.log_e_value, bounded("em-loss-5-ramp", y, arm)[0][0, 2499])
 
 
 def run_sequence(of, library, name, runs):
@@ -369,7 +391,9 @@ def of_sequential_analysis(runs):
     check_sequential_analysis()
     check_detectors()
     names = [n for n in EM if EM[n][3][-1][0] == 0.5]
-    return {"sequential-analysis:" + n: (run_sequence, blocks, "sequential-analysis", n, runs) for n in names} | of_drift("sequential-analysis", runs)
+    out = {"sequential-analysis:" + n: (run_sequence, bets, "sequential-analysis", n, runs) for n in EM}
+    out |= {"sequential-analysis-blocks:" + n: (run_sequence, blocks, "sequential-analysis-blocks", n, runs) for n in names}
+    return out | of_drift("sequential-analysis", runs)
 
 
 def of_frouros(runs):
