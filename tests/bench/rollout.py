@@ -46,7 +46,7 @@ def plain(field, by=1.0):
 
 
 def all_of(name):
-    return tuple(f"{library}:{name}" for library in ("gbstats", "savvi", "sequential-analysis", "sequential-analysis-blocks", "ville"))
+    return tuple(f"{library}:{name}" for library in ("gbstats", "savvi", "sequential-analysis", "sequential-analysis-blocks", "sequential-analysis-sprt", "ville"))
 
 
 SOONER = {("tokens-log-normal", "median"): ("gbstats-log1p:tokens-log-normal", 1), ("tokens-pareto-zeros", "median"): ("gbstats-log1p:tokens-pareto-zeros", 0.6)}

@@ -201,8 +201,38 @@ def bets(name, y, arm):
     return first_of(log_e, np.sign(sign), np.arange(1, log_e.shape[1] + 1))
 
 
+def discordant(name, y, arm):
+    """Of pairs, one unit of each arm, of which one is right: is it the champion's? Its chance where the effect is true; the unit."""
+    at = [np.flatnonzero(arm), np.flatnonzero(~arm)]
+    n = min(map(len, at))
+    its, champions = [y[x[:n]] > 0 for x in at]
+    p, q = EM[name][0], EM[name][0] + EM[name][2]
+    differ = its != champions
+    return champions[differ], p * (1 - q) / (p * (1 - q) + q * (1 - p)), np.maximum(at[0][:n], at[1][:n])[differ] + 1
+
+
+SPRT = {"alpha": 0.025, "beta": 0.1}
+
+
+def ratio(x, chance):
+    return np.cumsum(np.where(x, math.log(chance / 0.5), math.log((1 - chance) / 0.5)))
+
+
+def sprt(name, y, arm):
+    """Wald's test of that very loss against none."""
+    at = np.zeros(len(y), dtype=int)
+    upper, lower = math.log((1 - SPRT["beta"]) / SPRT["alpha"]), math.log(SPRT["beta"] / (1 - SPRT["alpha"]))
+    for i, run in enumerate(zip(y, arm)):
+        x, chance, unit = discordant(name, *run)
+        log_ratio = ratio(x, chance)
+        over = np.flatnonzero((log_ratio >= upper) | (log_ratio <= lower))
+        if len(over) and log_ratio[over[0]] >= upper:
+            at[i] = unit[over[0]]
+    return at, -np.ones(len(y))
+
+
 def check_sequential_analysis():
-    from sequential_analysis.procedures import BoundedABTest, SampleRatioMismatch, TwoProportionTest
+    from sequential_analysis.procedures import SPRT as WaldTest, Bernoulli, BoundedABTest, SampleRatioMismatch, TwoProportionTest
     rng = np.random.default_rng(0)
     arm = rng.random(900) < 0.5
     y = (rng.random(900) < 0.6 - 0.15 * arm).astype(float)
@@ -213,6 +243,15 @@ def check_sequential_analysis():
         arrived, mismatch = shares_.step(arrived, {"arm": int(arm[k])})
     assert np.isclose(out.log_e_value, grow(y, arm)[0][-1])
     assert np.isclose(mismatch.log_e_value, dirichlet(arm.sum(), 900, 0.5))
+    y, arm = em_world("em-loss-5", rng, 1)
+    x, chance, _ = discordant("em-loss-5", y[0], arm[0])
+    test = WaldTest(Bernoulli(), 0.5, chance, **SPRT)
+    state, steps = test.initial_state(), 0
+    while not test.is_terminal(state):
+        state, out = test.step(state, {"x": int(x[steps])})
+        steps += 1
+    assert np.isclose(out.llr, ratio(x, chance)[steps - 1])
+    assert (state.decision == "reject_h0") == (sprt("em-loss-5", y, arm)[0][0] > 0)
     y, arm = em_world("em-loss-5-ramp", rng, 1)
     test, share = BoundedABTest(propensity_input="share", floor=0.05, grid=10), shares(RAMP)
     state = test.initial_state()
@@ -393,6 +432,7 @@ def of_sequential_analysis(runs):
     names = [n for n in EM if EM[n][3][-1][0] == 0.5]
     out = {"sequential-analysis:" + n: (run_sequence, bets, "sequential-analysis", n, runs) for n in EM}
     out |= {"sequential-analysis-blocks:" + n: (run_sequence, blocks, "sequential-analysis-blocks", n, runs) for n in names}
+    out |= {"sequential-analysis-sprt:" + n: (run_sequence, sprt, "sequential-analysis-sprt", n, runs) for n in ("em-loss-2", "em-loss-5")}
     return out | of_drift("sequential-analysis", runs)
 
 
