@@ -365,6 +365,9 @@ static void test_watch__another_champion_is_learnt(void **state)
     json_decref(watch);
     serve_while(&w, "learning", 200, 20);
     assert_watch(&w, "watching", false);
+    order = (struct live_order){.verb = LIVE_DO_ROLLBACK, .by = "ada"}; /* another one again: that of before */
+    assert_ok(live_order(w.store, "g2p", &order, w.now, &w.err), w.err);
+    assert_watch(&w, "learning", false);
     world_close(&w);
 }
 

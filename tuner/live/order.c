@@ -77,9 +77,7 @@ static enum status order_rollback(struct ordering *o, struct error *err)
     if (!record_is_open(r) && !promoted)
         return error_set(err, STATUS_CONFLICT, "rollout '%s' has nothing that could be rolled back", o->rollout);
     enum status s = change_phase(r, LIVE_ROLLED_BACK, change_body(o->order->why, o->order->by), o->now_ms, err);
-    if (s || !promoted) return s;
-    memcpy(r->rollout.champion, r->hash[0], STORE_HASH_BYTES);
-    r->rollout.since_ms = o->now_ms;
+    if (!s && promoted) record_serve(r, r->hash[0], o->now_ms);
     return s;
 }
 
