@@ -372,45 +372,49 @@ static bool is_for_program(const struct rollout_options *o)
     return o->common.json || o->what == ROLLOUT_RULESET || (o->what == ROLLOUT_PLAN && o->n == 0);
 }
 
+static const char usage[] = "start STUDY\n"
+                            "status [ROLLOUT]\n"
+                            "ramp|pause|resume|promote ROLLOUT\n"
+                            "rollback|stop|kill|revive ROLLOUT\n"
+                            "approve|unwatch ROLLOUT\n"
+                            "outcomes ROLLOUT [FILE]\n"
+                            "tick [ROLLOUT]\n"
+                            "assign ROLLOUT UNIT…\n"
+                            "ruleset|events ROLLOUT\n"
+                            "plan [FILE]";
+
+static const char doc[] =
+    "The winner of a study goes live: a rollout serves its champion, and an experiment tries challengers against it "
+    "on a growing part of the units (users, sessions, requests), until it is proven, or taken back.\v"
+    "start     a new experiment: the study's best beside what is served\n"
+    "status    what is known so far, what is wrong, what happens next\n"
+    "ramp      the next step of the ramp\n"
+    "pause     the champion for all, for now; resume goes on\n"
+    "promote   the challenger is the champion from now on\n"
+    "rollback  it was no good: the champion for all, after promote the one before\n"
+    "stop      no more of it\n"
+    "kill      the champion for all, at once, whatever runs; revive\n"
+    "approve   what 'nocturne watch' waits with goes on; unwatch: nobody watches\n"
+    "outcomes  what units did, of a file or standard input, as JSON lines:\n"
+    "          {\"unit\": \"user-17\", \"id\": \"o-1\", \"variant\": \"challenger\",\n"
+    "           \"metrics\": {\"em\": 1, \"tokens\": 120}}\n"
+    "          or as the API's body; the same again changes nothing\n"
+    "tick      score and decide now; 'nocturne serve' does it each second\n"
+    "assign    who gets what, and why\n"
+    "ruleset   what clients assign by, as JSON\n"
+    "events    what has happened, and by whom\n"
+    "plan      the default plan with comments; of a FILE: what it needs\n\n"
+    "Example: nocturne rollout start g2p --units 20000\n"
+    "         nocturne rollout outcomes g2p outcomes.jsonl\n"
+    "         nocturne rollout status g2p";
+
 int cmd_rollout(int argc, char **argv)
 {
     static const struct argp argp = {
         .options = table,
         .parser = parse,
-        .args_doc = "start STUDY\n"
-                    "status [ROLLOUT]\n"
-                    "ramp|pause|resume|promote ROLLOUT\n"
-                    "rollback|stop|kill|revive ROLLOUT\n"
-                    "approve|unwatch ROLLOUT\n"
-                    "outcomes ROLLOUT [FILE]\n"
-                    "tick [ROLLOUT]\n"
-                    "assign ROLLOUT UNIT…\n"
-                    "ruleset|events ROLLOUT\n"
-                    "plan [FILE]",
-        .doc =
-            "The winner of a study goes live: a rollout serves its champion, and an experiment tries challengers against it "
-            "on a growing part of the units (users, sessions, requests), until it is proven, or taken back.\v"
-            "start     a new experiment: the study's best beside what is served\n"
-            "status    what is known so far, what is wrong, what happens next\n"
-            "ramp      the next step of the ramp\n"
-            "pause     the champion for all, for now; resume goes on\n"
-            "promote   the challenger is the champion from now on\n"
-            "rollback  it was no good: the champion for all, after promote the one before\n"
-            "stop      no more of it\n"
-            "kill      the champion for all, at once, whatever runs; revive\n"
-            "approve   what 'nocturne watch' waits with goes on; unwatch: nobody watches\n"
-            "outcomes  what units did, of a file or standard input, as JSON lines:\n"
-            "          {\"unit\": \"user-17\", \"id\": \"o-1\", \"variant\": \"challenger\",\n"
-            "           \"metrics\": {\"em\": 1, \"tokens\": 120}}\n"
-            "          or as the API's body; the same again changes nothing\n"
-            "tick      score and decide now; 'nocturne serve' does it each second\n"
-            "assign    who gets what, and why\n"
-            "ruleset   what clients assign by, as JSON\n"
-            "events    what has happened, and by whom\n"
-            "plan      the default plan with comments; of a FILE: what it needs\n\n"
-            "Example: nocturne rollout start g2p --units 20000\n"
-            "         nocturne rollout outcomes g2p outcomes.jsonl\n"
-            "         nocturne rollout status g2p",
+        .args_doc = usage,
+        .doc = doc,
         .children = cli_remote_child};
     struct rollout_options o = {.n = 0};
     struct parsing p = {.o = &o};

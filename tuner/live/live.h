@@ -146,8 +146,8 @@ struct live_watch_run {
 enum status live_watch_ran(struct store *store, const char *rollout, const struct live_watch_run *run, int64_t now_ms,
                            struct error *err);
 
-/* {"rollout", "study", "version", "champion": {…}, "since_ms", "killed"?, "experiment": {"number", "phase", "rules":
- * {…}, …}?}; the caller owns it. "rules": the plan with what it left out. `number`: of an earlier experiment; 0: the last. */
+/* {"rollout", "study", "version", "champion": {…}, "since_ms", "now_ms", "killed"?, "watch": {…}?, "experiment":
+ * {"number", "phase", "rules": {…}, …}?}; the caller owns it. "rules": the plan with what it left out. `number`: of an earlier experiment; 0: the last. */
 enum status live_status(struct store *store, const char *rollout, long number, int64_t now_ms, json_t **ret,
                         struct error *err);
 /* How the differences of an experiment went (course.h); `number`: 0: the last. STATUS_NOT_FOUND: there is none. */
