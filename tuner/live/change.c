@@ -34,17 +34,10 @@ enum status change_promote(struct record *r, size_t challenger, json_t *body, in
     return s;
 }
 
-static double scored_of_challengers(const struct record *r)
-{
-    double n = 0;
-    for (size_t i = 0; i < r->findings.n_challengers; i++) n += r->findings.challenger[i].units[ARM_CHALLENGER];
-    return n;
-}
-
 enum status change_step(struct record *r, size_t step, json_t *body, int64_t now_ms, struct error *err)
 {
     r->experiment.step = step;
-    r->experiment.step_from = scored_of_challengers(r);
+    r->experiment.step_from = findings_exposed(&r->findings);
     experiment_share(&r->experiment, now_ms);
     json_object_set_new(body, "share", json_number(r->plan.step[step]));
     return record_say(r, "ramped", body, now_ms, err);

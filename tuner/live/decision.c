@@ -92,17 +92,10 @@ static struct decision look_for_winner(const struct experiment *x, const struct 
                  f->challenger[best].units[0] + f->challenger[best].units[1]);
 }
 
-static double scored_of_challengers(const struct findings *f)
-{
-    double n = 0;
-    for (size_t i = 0; i < f->n_challengers; i++) n += f->challenger[i].units[ARM_CHALLENGER];
-    return n;
-}
-
 static struct decision look_at_ramp(const struct experiment *x, const struct findings *f)
 {
     const struct live_plan *p = x->plan;
-    double here = scored_of_challengers(f) - x->step_from;
+    double here = findings_exposed(f) - x->step_from;
     if (p->units > 0 && x->counts.scored >= p->units && x->winner < 0)
         return do_it((struct decision){.act = ACT_ROLL_BACK}, "the %.0f planned units are used, and it is not decided",
                      p->units);

@@ -295,6 +295,20 @@ void findings_sum(const struct findings *f, const struct scored_unit *unit, stru
     count_in(f, unit, sums_cell(into, unit->period, unit->segment, unit->arm));
 }
 
+double findings_exposed(const struct findings *f)
+{
+    double n = 0;
+    for (size_t i = 0; i < f->n_challengers; i++) n += f->challenger[i].units[ARM_CHALLENGER];
+    return n;
+}
+
+struct tally *findings_tallies(const struct followed *x)
+{
+    struct tally *all = must_alloc(x->n + 1, sizeof *all);
+    for (size_t i = 0; i < x->n; i++) all[i] = x->stratum[i].tally;
+    return all;
+}
+
 void findings_see_pair(struct findings *f, size_t challenger, const struct pair *pair)
 {
     struct challenger *c = &f->challenger[challenger];

@@ -90,6 +90,11 @@ void findings_fold(struct findings *f, const struct sums *sums, const struct exp
 /* What counts of a unit: its cell, and the level of each track. */
 void findings_sum(const struct findings *f, const struct scored_unit *unit, struct sums *into);
 
+/* Scored units of all challengers. */
+double findings_exposed(const struct findings *f);
+/* The tallies of a track's strata, as many; the caller frees them. */
+struct tally *findings_tallies(const struct followed *x);
+
 void findings_see_pair(struct findings *f, size_t challenger, const struct pair *pair);
 /* log E of a guard at which a challenger is taken back: half of what the plan allows to go wrong, if there are two. */
 double findings_guard_limit(const struct findings *f);

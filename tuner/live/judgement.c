@@ -15,9 +15,7 @@ struct tallies {
 
 static struct tallies tallies_of(const struct followed *x)
 {
-    struct tallies t = {must_alloc(x->n + 1, sizeof *t.at), x->n};
-    for (size_t i = 0; i < x->n; i++) t.at[i] = x->stratum[i].tally;
-    return t;
+    return (struct tallies){findings_tallies(x), x->n};
 }
 
 static double mean_of(const struct tallies *t, enum arm arm)

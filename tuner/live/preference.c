@@ -22,8 +22,7 @@ static bool counts(const struct findings *f, size_t t)
 
 static double difference_of(const struct followed *x)
 {
-    struct tally *all = must_alloc(x->n + 1, sizeof *all);
-    for (size_t i = 0; i < x->n; i++) all[i] = x->stratum[i].tally;
+    struct tally *all = findings_tallies(x);
     double by = sequence_difference(all, x->n);
     free(all);
     return by;

@@ -162,7 +162,7 @@ enum status record_check_name(const char *name, struct error *err)
                      "'%.60s': a rollout's name has letters, digits, _, - and points, at most 100", name);
 }
 
-static enum status open_part(struct record *r, long number, enum record_part part, struct error *err)
+static enum status open_experiment(struct record *r, long number, enum record_part part, struct error *err)
 {
     enum status s = store_experiment_find(r->store, r->rollout.id, number, &r->arena, &r->row, err);
     if (s == STATUS_NOT_FOUND && number == 0) return r->row.id = 0, STATUS_OK;
@@ -172,21 +172,24 @@ static enum status open_part(struct record *r, long number, enum record_part par
     return s || part == RECORD_STATE ? s : read_findings(r, err);
 }
 
-enum status record_open(struct record *r, struct store *store, const char *name, enum record_part part,
-                        struct error *err)
+static enum status open_rollout(struct record *r, struct store *store, const char *name, struct error *err)
 {
     *r = (struct record){.store = store, .killed = ""};
     enum status s = store_rollout_find(store, name, &r->arena, &r->rollout, err);
-    if (!s) s = read_rollout(r, err);
-    return s ? s : open_part(r, 0, part, err);
+    return s ? s : read_rollout(r, err);
+}
+
+enum status record_open(struct record *r, struct store *store, const char *name, enum record_part part,
+                        struct error *err)
+{
+    enum status s = open_rollout(r, store, name, err);
+    return s ? s : open_experiment(r, 0, part, err);
 }
 
 enum status record_open_number(struct record *r, struct store *store, const char *name, long number, struct error *err)
 {
-    *r = (struct record){.store = store, .killed = ""};
-    enum status s = store_rollout_find(store, name, &r->arena, &r->rollout, err);
-    if (!s) s = read_rollout(r, err);
-    return s ? s : open_part(r, number, RECORD_WHOLE, err);
+    enum status s = open_rollout(r, store, name, err);
+    return s ? s : open_experiment(r, number, RECORD_WHOLE, err);
 }
 
 void record_done(struct record *r)

@@ -163,11 +163,23 @@ static enum status read_list(const json_t *in, const char *key, read_fn *read, c
     return STATUS_OK;
 }
 
+static enum status read_counts(const json_t *in, struct sums *s, struct error *err)
+{
+    const char *name;
+    json_t *value;
+    if (in && !json_is_object(in)) return error_set(err, STATUS_INVALID, "counts must be an object");
+    json_object_foreach((json_t *)in, name, value)
+    {
+        if (!(json_number_read(value) >= 0))
+            return error_set(err, STATUS_INVALID, "counts: '%.48s' must be a number of at least 0", name);
+    }
+    live_counts_read(in, &s->counts);
+    return STATUS_OK;
+}
+
 enum status sums_read(const json_t *in, const struct experiment *x, struct sums *s, struct error *err)
 {
     enum status st = read_list(in, "cells", read_cell, x, s, err);
     if (!st) st = read_list(in, "arrived", read_arrived, x, s, err);
-    if (!st && !live_counts_read(json_object_get(in, "counts"), &s->counts))
-        st = error_set(err, STATUS_INVALID, "counts must be numbers of at least 0");
-    return st;
+    return st ? st : read_counts(json_object_get(in, "counts"), s, err);
 }
