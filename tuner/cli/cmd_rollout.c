@@ -90,7 +90,8 @@ static void check_options(const struct parsing *p, const struct verb *verb, stru
         for (const struct argp_option *row = table; row->name && !strchr(verb->options, *k); row++)
             if (row->key == *k) argp_error(state, "--%s does not go with '%s'", row->name, verb->name);
     if (p->o->common.service.url && (verb->what == ROLLOUT_TICK || verb->what == ROLLOUT_PLAN))
-        argp_error(state, verb->what == ROLLOUT_TICK ? "a service does that by itself" : "a plan is read here, without --url");
+        argp_error(state,
+                   verb->what == ROLLOUT_TICK ? "a service does that by itself" : "a plan is read here, without --url");
 }
 
 static void read_words(struct parsing *p, struct argp_state *state)

@@ -119,7 +119,8 @@ static void show_row(const struct needing *x, size_t metric, enum needs_truth tr
            high = needs_to_prove(x->p, 1, metric, truth, SPREAD_LARGE);
     printf("    %-28s  %s", when, amounts(low, high, &a));
     if (x->per_day > 0 && isfinite(high))
-        printf("; %.1f to %.1f days in all", needs_days(x->p, 1, low, x->per_day), needs_days(x->p, 1, high, x->per_day));
+        printf("; %.1f to %.1f days in all", needs_days(x->p, 1, low, x->per_day),
+               needs_days(x->p, 1, high, x->per_day));
     putchar('\n');
     arena_done(&a);
 }
@@ -153,7 +154,8 @@ static void show_ramp(const struct needing *x, struct arena *a)
 {
     const struct live_plan *p = x->p;
     const char *steps = "";
-    for (size_t i = 0; i < p->n_steps; i++) steps = arena_printf(a, "%s%s%g %%", steps, i ? ", " : "", 100 * p->step[i]);
+    for (size_t i = 0; i < p->n_steps; i++)
+        steps = arena_printf(a, "%s%s%g %%", steps, i ? ", " : "", 100 * p->step[i]);
     printf("  the ramp: %s; about %.0f units before its last step", steps, round_up(needs_before(p, 1)));
     if (x->per_day > 0) printf(", %.1f days", needs_days(p, 1, 0, x->per_day));
     putchar('\n');
@@ -193,7 +195,8 @@ static json_t *range_json(const struct needing *x, size_t metric, enum needs_tru
 {
     json_t *out = json_array();
     for (int spread = SPREAD_SMALL; spread <= SPREAD_LARGE; spread++)
-        json_array_append_new(out, json_number(ceil(needs_to_prove(x->p, 1, metric, truth, (enum needs_spread)spread))));
+        json_array_append_new(out,
+                              json_number(ceil(needs_to_prove(x->p, 1, metric, truth, (enum needs_spread)spread))));
     return out;
 }
 

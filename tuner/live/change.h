@@ -1,5 +1,5 @@
-/* change: what an experiment can be made to do, by people or by itself: each with its event. Within a transaction of the
- * record's store; `body` is the event's, and taken. */
+/* change: what an experiment can be made to do, by people or by itself: each with its event. Within a transaction of
+ * the record's store; `body` is the event's, and taken. */
 #ifndef TUNER_LIVE_CHANGE_H
 #define TUNER_LIVE_CHANGE_H
 

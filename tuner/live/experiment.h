@@ -64,7 +64,7 @@ struct experiment {
     bool dropped[LIVE_CHALLENGERS_MAX]; /* taken back, while others go on */
     int winner;        /* which may be promoted, or was; −1: none */
     double weight[LIVE_CHALLENGERS_MAX]; /* of the challengers' part, of sum 1; 0 of one that is dropped */
-    double part;        /* the most that several have together, besides the step: less than 1 leaves the champion more */
+    double part; /* the most that several have together, besides the step: less than 1 leaves the champion more */
     double shared_from; /* units that were scored before these weights */
     size_t n_periods;
     struct period *period;

@@ -29,11 +29,10 @@ json_t *experiment_json(const struct experiment *x)
     for (size_t i = 0; i < x->n_challengers; i++) json_array_append_new(dropped, json_boolean(x->dropped[i]));
     return json_pack("{s:s, s:s, s:I, s:I, s:I, s:f, s:o, s:i, s:o, s:f, s:f, s:o, s:I, s:I, s:f, s:o}", "phase",
                      live_phase_name(x->phase), "why", x->why, "since_ms", (json_int_t)x->since_ms, "until_ms",
-                     (json_int_t)x->until_ms, "step", (json_int_t)x->step, "step_from", x->step_from, "dropped", dropped,
-                     "winner", x->winner, "weights", json_numbers(x->weight, x->n_challengers), "part", x->part,
-                     "shared_from", x->shared_from, "periods", periods,
-                     "heard_ms", (json_int_t)x->heard_ms, "day", (json_int_t)x->day, "exposed", x->exposed, "counts",
-                     live_counts_json(&x->counts));
+                     (json_int_t)x->until_ms, "step", (json_int_t)x->step, "step_from", x->step_from, "dropped",
+                     dropped, "winner", x->winner, "weights", json_numbers(x->weight, x->n_challengers), "part",
+                     x->part, "shared_from", x->shared_from, "periods", periods, "heard_ms", (json_int_t)x->heard_ms,
+                     "day", (json_int_t)x->day, "exposed", x->exposed, "counts", live_counts_json(&x->counts));
 }
 
 /* ---- reading ---- */
@@ -111,8 +110,8 @@ static bool read_all(const json_t *in, struct experiment *x)
     x->exposed = json_number_at(in, "exposed");
     for (size_t i = 0; i < x->n_challengers; i++)
         x->dropped[i] = json_is_true(json_array_get(json_object_get(in, "dropped"), i));
-    return x->step < x->plan->n_steps && x->part >= 0 && x->part <= 1 && x->shared_from >= 0 && x->winner >= -1 && x->winner < (int)x->n_challengers &&
-           live_counts_read(json_object_get(in, "counts"), &x->counts) &&
+    return x->step < x->plan->n_steps && x->part >= 0 && x->part <= 1 && x->shared_from >= 0 && x->winner >= -1 &&
+           x->winner < (int)x->n_challengers && live_counts_read(json_object_get(in, "counts"), &x->counts) &&
            read_phase(json_string_value(json_object_get(in, "phase")), &x->phase) &&
            json_numbers_read(json_object_get(in, "weights"), x->weight, x->n_challengers) &&
            read_periods(json_object_get(in, "periods"), x);

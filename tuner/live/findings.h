@@ -5,10 +5,10 @@
  *   findings_see      a unit whose window is closed
  *   findings_see_pair a unit beside which a challenger ran in the shadow: for its guard there
  *
- * A unit of which something was expected (a number in [0, 1], known before its assignment) counts by what is left of its
- * outcome once that is taken off (tuner/rollout/adjustment.h), if that explains enough of the champion's outcomes in the
- * learning phase; so fewer units decide. What is taken off is fixed in findings_begin; a unit of which nothing was
- * expected is an average one. Bills are left as they are.
+ * A unit of which something was expected (a number in [0, 1], known before its assignment) counts by what is left of
+ * its outcome once that is taken off (tuner/rollout/adjustment.h), if that explains enough of the champion's outcomes
+ * in the learning phase; so fewer units decide. What is taken off is fixed in findings_begin; a unit of which nothing
+ * was expected is an average one. Bills are left as they are.
  *
  * Units are told in an order that outcomes have no part in. All of it goes to JSON and back, to the last bit, and is
  * kept with each change; what it says is a function of the plan and the units in their order.

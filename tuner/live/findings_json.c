@@ -196,8 +196,8 @@ static bool read_all(const json_t *in, struct findings *f)
 {
     const json_t *known = json_object_get(in, "known"), *challengers = json_object_get(in, "challengers");
     f->learnt = json_number_at(in, "learnt");
-    if (!findings_rules_read(in, f) || !(f->learnt >= 0 && f->learnt <= LIVE_LEARN_MAX) || json_array_size(known) != f->n_tracks ||
-        json_array_size(challengers) != f->n_challengers)
+    if (!findings_rules_read(in, f) || !(f->learnt >= 0 && f->learnt <= LIVE_LEARN_MAX) ||
+        json_array_size(known) != f->n_tracks || json_array_size(challengers) != f->n_challengers)
         return false;
     for (size_t t = 0; t < f->n_tracks; t++) {
         double x[3];

@@ -7,8 +7,8 @@
  * taken     it is there now
  * repeated  it was there before
  * late      its unit's window was closed
- * left out  not counted by any rule: an override, the holdout, another group's, another experiment's, one of a unit that
- *           now has another variant than first, or nothing runs
+ * left out  not counted by any rule: an override, the holdout, another group's, another experiment's, one of a unit
+ *           that now has another variant than first, or nothing runs
  * refused   it cannot be: unknown variant, a value beyond the metric's range, a time in the future, a variant that is
  *           not the unit's, a metric that nobody follows
  *
@@ -28,8 +28,8 @@ struct intake_answer {
     json_t *refused; /* [{"index", "why"}, …], the first hundred; the caller's */
 };
 
-/* Within a transaction of the lane's store. `lane` NULL: nothing runs, and all is left out. What the database refuses is the status; what is wrong with an item is in
- * the answer. `outcomes`: the list. */
+/* Within a transaction of the lane's store. `lane` NULL: nothing runs, and all is left out. What the database refuses
+ * is the status; what is wrong with an item is in the answer. `outcomes`: the list. */
 enum status intake_take(const struct lane *lane, const json_t *outcomes, int64_t now_ms, struct intake_answer *ret,
                         struct error *err);
 

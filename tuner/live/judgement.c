@@ -200,9 +200,10 @@ static json_t *track_json(const struct findings *f, size_t t, const struct chall
 {
     const struct live_metric *m = &f->metric[f->track[t].metric];
     bool ratio = f->track[t].kind != TRACK_SCALE;
-    json_t *out = json_pack("{s:s, s:s, s:o, s:o, s:o, s:b, s:b}", "metric", m->name, "what",
-                            track_kind_name(f->track[t].kind), ratio ? "ratio" : "difference", json_number(r->by), "low",
-                            json_number(r->low), "high", json_number(r->high), "proven", r->good, "worse", r->bad);
+    json_t *out =
+        json_pack("{s:s, s:s, s:o, s:o, s:o, s:b, s:b}", "metric", m->name, "what", track_kind_name(f->track[t].kind),
+                  ratio ? "ratio" : "difference", json_number(r->by), "low", json_number(r->low), "high",
+                  json_number(r->high), "proven", r->good, "worse", r->bad);
     if (ratio) json_object_set_new(out, "cap", json_number(m->marks.cap));
     if (f->adjustment[t].explained > 0) json_object_set_new(out, "explained", json_number(f->adjustment[t].explained));
     if (isfinite(r->guard)) {
@@ -232,11 +233,12 @@ json_t *judgement_json(const struct experiment *x, const struct findings *f, con
         const struct challenger *c = &f->challenger[i];
         json_t *tracks = json_array();
         for (size_t t = 0; t < f->n_tracks; t++) json_array_append_new(tracks, track_json(f, t, c, &r->track[t]));
-        json_array_append_new(
-            out, json_pack("{s:s, s:s, s:b, s:b, s:o, s:o, s:o, s:o, s:o}", "variant",
-                           experiment_variant(x, i + 1, name, sizeof name), "verdict", verdict_name(r->word), "dropped",
-                           x->dropped[i], "mismatch", r->mismatched, "units", json_numbers(c->units, ARMS), "missing",
-                           json_numbers(c->missing, ARMS), "pairs", json_number(c->pairs), "needed", json_number(ceil(r->needed)), "metrics", tracks));
+        json_array_append_new(out, json_pack("{s:s, s:s, s:b, s:b, s:o, s:o, s:o, s:o, s:o}", "variant",
+                                             experiment_variant(x, i + 1, name, sizeof name), "verdict",
+                                             verdict_name(r->word), "dropped", x->dropped[i], "mismatch", r->mismatched,
+                                             "units", json_numbers(c->units, ARMS), "missing",
+                                             json_numbers(c->missing, ARMS), "pairs", json_number(c->pairs), "needed",
+                                             json_number(ceil(r->needed)), "metrics", tracks));
     }
     return out;
 }

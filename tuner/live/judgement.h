@@ -19,7 +19,7 @@
 #include "tuner/analysis/analysis.h"
 
 struct track_reading {
-    double by, low, high; /* challenger less champion, in the metric's unit; of amounts the ratio less 1. NaN: unknown */
+    double by, low, high; /* challenger less champion, in the metric's unit; of amounts the ratio less 1; or NaN */
     double evidence[SIDES]; /* log E that it is good enough (above), and that it is not (below) */
     double guard;           /* log E that it must be taken back; of no guard −INFINITY */
     bool good, bad, broken;

@@ -3,8 +3,9 @@
  *     echo g2p >> nocturne.db-kill       rollout g2p serves its champion, whatever its experiment says
  *     echo all >> nocturne.db-kill       … all of them
  *
- * A name a line; blanks around it, empty lines and what comes behind a # are left out. It holds for as long as the line is
- * there. A file that cannot be read, or is larger than any list of names, kills all: somebody has meant something by it.
+ * A name a line; blanks around it, empty lines and what comes behind a # are left out. It holds for as long as the line
+ * is there. A file that cannot be read, or is larger than any list of names, kills all: somebody has meant something by
+ * it.
  */
 #ifndef TUNER_LIVE_KILL_FILE_H
 #define TUNER_LIVE_KILL_FILE_H

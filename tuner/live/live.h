@@ -1,8 +1,8 @@
 /* live: the winner of a study goes live, and stays honest: this room's one public header.
  *
- * A rollout is what clients ask for by name. It serves its champion; an experiment tries challengers against it on a part
- * of the units. Everything is in the store, and each call is one transaction of it, so that any process may call at any
- * time: a service, a command, two of them at once. Nothing of it needs to be told when a process ends.
+ * A rollout is what clients ask for by name. It serves its champion; an experiment tries challengers against it on a
+ * part of the units. Everything is in the store, and each call is one transaction of it, so that any process may call
+ * at any time: a service, a command, two of them at once. Nothing of it needs to be told when a process ends.
  *
  *     live_start(store, &wish, now, &err);                     a rollout, and an experiment on it
  *     live_take(store, "g2p", &batch, 1, now, &err);           as often as outcomes come
@@ -34,8 +34,8 @@ struct live_wish {
     const char *rollout, *study; /* names */
     const char *plan_name;       /* what errors call the plan */
     const char *plan;            /* its text; "": all defaults */
-    const char *salt;            /* NULL: that of the last experiment if the same configurations are tried again, so that
-                                    everybody gets what he had, else a new one */
+    const char *salt; /* NULL: that of the last experiment if the same configurations are tried again, so that
+                         everybody gets what he had, else a new one */
     const struct configuration *champion; /* NULL: what is served now; for a new rollout it must be there */
     size_t n;
     const struct configuration *challenger;
@@ -81,12 +81,12 @@ enum status live_take(struct store *store, const char *rollout, struct live_batc
 /* ---- collectors (collector.h) ---- */
 
 /* What is needed to score units elsewhere: {"rollout", "study", "now_ms", "experiment": {"number", "salt", "plan",
- * "created_ms", "hashes", "state", "rules", "window_ms", "late_ms", "tracks", "beside"?}?}, the experiment's if one is open.
- * The caller owns it. */
+ * "created_ms", "hashes", "state", "rules", "window_ms", "late_ms", "tracks", "beside"?}?}, the experiment's if one is
+ * open. The caller owns it. */
 enum status live_scoring(struct store *store, const char *rollout, int64_t now_ms, json_t **ret, struct error *err);
-/* Sums of a collector: {"collector": "c1", "number": 17, "experiment": 3} with those of sums.h, taken once for each number,
- * which must grow. *ret: {"taken", "repeated", "left_out"}, units. STATUS_INVALID: they cannot be; STATUS_CONFLICT: it is
- * still learning, or in the shadow, for which outcomes are needed. */
+/* Sums of a collector: {"collector": "c1", "number": 17, "experiment": 3} with those of sums.h, taken once for each
+ * number, which must grow. *ret: {"taken", "repeated", "left_out"}, units. STATUS_INVALID: they cannot be;
+ * STATUS_CONFLICT: it is still learning, or in the shadow, for which outcomes are needed. */
 enum status live_sums(struct store *store, const char *rollout, const json_t *body, int64_t now_ms, json_t **ret,
                       struct error *err);
 
@@ -106,14 +106,14 @@ struct live_watch_wish {
     const struct configuration *champion; /* of a new rollout; NULL: what is served */
     const char *by;
 };
-/* Founds the rollout if there is none: its champion is served, and watched. One that is watched by this very plan goes on
- * as it is; by another one it begins anew. STATUS_INVALID: the plan, a name; STATUS_CONFLICT: a champion was given, and
- * another one is served. */
+/* Founds the rollout if there is none: its champion is served, and watched. One that is watched by this very plan goes
+ * on as it is; by another one it begins anew. STATUS_INVALID: the plan, a name; STATUS_CONFLICT: a champion was given,
+ * and another one is served. */
 enum status live_watch(struct store *store, const struct live_watch_wish *wish, int64_t now_ms, struct error *err);
 
-/* How it stands, for who does its work: {"rollout", "study", "version", "champion": {…}, "since_ms", "watch": watch_json
- * with "rules": watch_plan_json, "challenger": {…}?, "open": is an experiment?, "tried": has one begun in this phase?};
- * STATUS_NOT_FOUND: nobody watches. The caller owns it. */
+/* How it stands, for who does its work: {"rollout", "study", "version", "champion": {…}, "since_ms", "watch":
+ * watch_json with "rules": watch_plan_json, "challenger": {…}?, "open": is an experiment?, "tried": has one begun in
+ * this phase?}; STATUS_NOT_FOUND: nobody watches. The caller owns it. */
 enum status live_watch_status(struct store *store, const char *rollout, json_t **ret, struct error *err);
 
 /* The name of the lock (store_hold_take) of the process that does the work of a watch; in the arena. */
@@ -147,7 +147,8 @@ enum status live_watch_ran(struct store *store, const char *rollout, const struc
                            struct error *err);
 
 /* {"rollout", "study", "version", "champion": {…}, "since_ms", "now_ms", "killed"?, "watch": {…}?, "experiment":
- * {"number", "phase", "rules": {…}, …}?}; the caller owns it. "rules": the plan with what it left out. `number`: of an earlier experiment; 0: the last. */
+ * {"number", "phase", "rules": {…}, …}?}; the caller owns it. "rules": the plan with what it left out. `number`: of an
+ * earlier experiment; 0: the last. */
 enum status live_status(struct store *store, const char *rollout, long number, int64_t now_ms, json_t **ret,
                         struct error *err);
 /* How the differences of an experiment went (course.h); `number`: 0: the last. STATUS_NOT_FOUND: there is none. */

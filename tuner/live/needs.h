@@ -1,7 +1,7 @@
 /* needs: what an experiment by a plan takes, before anything is known of its outcomes.
  *
- * Units are all that come, also those that a group or the holdout leaves out. How many decide a metric follows from what
- * is truly there and from how much units differ among themselves, so it is said for two kinds of each.
+ * Units are all that come, also those that a group or the holdout leaves out. How many decide a metric follows from
+ * what is truly there and from how much units differ among themselves, so it is said for two kinds of each.
  */
 #ifndef TUNER_LIVE_NEEDS_H
 #define TUNER_LIVE_NEEDS_H

@@ -35,7 +35,8 @@ static enum status order_ramp(struct ordering *o, struct error *err)
         return error_set(err, STATUS_CONFLICT, "the experiment is %s; only a running one is ramped",
                          live_phase_name(r->experiment.phase));
     if (step >= r->plan.n_steps)
-        return error_set(err, STATUS_CONFLICT, "it is at %g %%, and the plan's ramp has no step %s; promote it, or wait",
+        return error_set(err, STATUS_CONFLICT,
+                         "it is at %g %%, and the plan's ramp has no step %s; promote it, or wait",
                          100 * r->plan.step[r->experiment.step], o->order->share > 0 ? "of that share" : "beyond that");
     return change_step(r, step, change_body(o->order->why, o->order->by), o->now_ms, err);
 }

@@ -1,7 +1,7 @@
 /* pairs: what the champion and the challengers in its shadow made of the same requests of one unit.
  *
- * An outcome's values: those of the plan's metrics, and in a shadow behind them as many of each challenger: NaN of one that
- * did not run, PAIRS_UNHEARD of a metric that was not measured of one that did.
+ * An outcome's values: those of the plan's metrics, and in a shadow behind them as many of each challenger: NaN of one
+ * that did not run, PAIRS_UNHEARD of a metric that was not measured of one that did.
  */
 #ifndef TUNER_LIVE_PAIRS_H
 #define TUNER_LIVE_PAIRS_H

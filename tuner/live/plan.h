@@ -6,7 +6,7 @@
  *       tokens:     {prove: fewer, saving: 0.1, cap: 512}     # a tenth fewer is to be found
  *       latency_ms: {goal: minimize, range: [0, 5000], guard: 100}
  *     window: 10m          # a unit is scored by what it did so long after its first exposure
- *     shadow: {units: 500} # beside so many of the champion's the challengers run unseen first: each request costs twice
+ *     shadow: {units: 500} # beside so many of the champion's the challengers run unseen first; costs each twice
  *     ramp: [0.01, 0.05, 0.25, 0.5]
  *     units: 20000         # it may take; refused if they cannot decide it
  *     promote: ask         # or auto
@@ -77,7 +77,7 @@ struct live_plan {
     double step_units;           /* units of each challenger that are scored before the next step */
     double units;                /* that it may take; 0: as many as it takes */
     double learn;                /* units of the champion that are looked at first; 0: none */
-    double shadow;               /* units of the champion beside which challengers run unseen before the ramp; 0: none */
+    double shadow;               /* units of the champion beside which challengers run unseen first; 0: none */
     double alpha, guard_alpha;
     double limit;   /* units of challengers that are exposed in a day (UTC); 0: no limit */
     double holdout; /* share of units that always get the champion and are not counted */

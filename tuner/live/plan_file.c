@@ -110,7 +110,8 @@ static enum status read_metrics(struct reader *r, const struct yaml_node *map)
         proves = proves || p->metric[i].proof != PROOF_NONE;
     }
     if (!s && !proves)
-        s = form_fail(&r->form, map, "no metric proves anything: give one of them 'prove: not_worse' or 'prove: fewer'");
+        s = form_fail(&r->form, map,
+                      "no metric proves anything: give one of them 'prove: not_worse' or 'prove: fewer'");
     p->n_metrics = s ? 0 : map->n;
     return s;
 }
@@ -282,9 +283,9 @@ static enum status read_root(struct reader *r, const struct yaml_node *map)
 {
     struct live_plan *p = r->plan;
     const struct yaml_node *v;
-    enum status s = FORM_ONLY(&r->form, map, "the plan", "metrics", "window", "late", "silence", "ramp", "step_units", "units",
-                         "learn", "alpha", "guard_alpha", "limit", "holdout", "group", "overrides", "segments",
-                         "prefer", "promote", "outcomes_max", "otlp", "shadow");
+    enum status s = FORM_ONLY(&r->form, map, "the plan", "metrics", "window", "late", "silence", "ramp", "step_units",
+                              "units", "learn", "alpha", "guard_alpha", "limit", "holdout", "group", "overrides",
+                              "segments", "prefer", "promote", "outcomes_max", "otlp", "shadow");
     if (!s) s = read_numbers(r, map);
     if (!s) s = form_duration_at(&r->form, map, "window", &p->window_ms);
     if (!s) s = form_duration_at(&r->form, map, "late", &p->late_ms);

@@ -79,7 +79,8 @@ static void put_lists(const struct live_plan *p, json_t *out)
     if (p->n_segments) json_object_set(out, "segments", segments);
     if (p->group.salt)
         json_object_set_new(
-            out, "group", json_pack("{s:s, s:o}", "name", p->group.salt, "part", pair_json(p->group.from, p->group.to)));
+            out, "group",
+            json_pack("{s:s, s:o}", "name", p->group.salt, "part", pair_json(p->group.from, p->group.to)));
     json_decref(overrides);
     json_decref(segments);
     json_decref(measured);

@@ -28,7 +28,8 @@ static double difference_of(const struct followed *x)
     return by;
 }
 
-/* How much better than the champion, and the standard deviation of a unit of it if all tracks went together: in effects. */
+/* How much better than the champion, and the standard deviation of a unit of it if all tracks went together: in
+ * effects. */
 struct standing {
     double by, sd;
 };

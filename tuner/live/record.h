@@ -1,5 +1,5 @@
-/* record: a rollout and its experiment, as the store has them: read, changed, written again with an event that says what
- * changed. All of it within one transaction of the store (store_live), so that any process may do it at any time. */
+/* record: a rollout and its experiment, as the store has them: read, changed, written again with an event that says
+ * what changed. All within one transaction of the store (store_live), so that any process may do it at any time. */
 #ifndef TUNER_LIVE_RECORD_H
 #define TUNER_LIVE_RECORD_H
 
@@ -55,8 +55,8 @@ enum status record_say(struct record *r, const char *kind, json_t *body, int64_t
 /* Writes the rollout, the experiment's state and, if they changed, the findings. */
 enum status record_keep(struct record *r, struct error *err);
 
-/* Another champion, from now on. Of whoever is watched what is usual is learnt anew; what watching has set in motion ends
- * with its experiment (tick). */
+/* Another champion, from now on. Of whoever is watched what is usual is learnt anew; what watching has set in motion
+ * ends with its experiment (tick). */
 void record_serve(struct record *r, const unsigned char hash[STORE_HASH_BYTES], int64_t now_ms);
 
 /* Begins to watch by this plan, from now on; what was watched before is forgotten. */

@@ -74,7 +74,8 @@ static void add_experiment(const struct record *r, json_t *out)
                                       "share", p->holdout));
     if (p->group.salt)
         json_object_set_new(
-            out, "group", json_pack("{s:s, s:f, s:f}", "salt", p->group.salt, "from", p->group.from, "to", p->group.to));
+            out, "group",
+            json_pack("{s:s, s:f, s:f}", "salt", p->group.salt, "from", p->group.from, "to", p->group.to));
     if (p->n_overrides == 0) return;
     json_t *overrides = json_object();
     for (size_t i = 0; i < p->n_overrides; i++)

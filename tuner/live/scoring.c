@@ -34,7 +34,8 @@ static void add_outcome(void *data, const struct store_outcome *o)
 static void score(const struct lane *l, const struct store_unit *u, const struct means *m, scored_fn *fn, void *data)
 {
     double value[LIVE_METRICS_MAX];
-    struct scored_unit unit = {u->period, u->segment, (size_t)u->arm, u->expected, assignment_chance(u->unit), value, &m->pairs, u->at_ms};
+    struct scored_unit unit = {u->period, u->segment, (size_t)u->arm, u->expected, assignment_chance(u->unit),
+                               value,     &m->pairs,  u->at_ms};
     for (size_t i = 0; i < l->plan->n_metrics; i++) value[i] = m->n[i] > 0 ? m->sum[i] / m->n[i] : NAN;
     if (experiment_is_whole(l->experiment, &l->experiment->period[u->period], u->at_ms)) {
         l->experiment->counts.scored++;

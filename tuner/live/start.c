@@ -167,9 +167,10 @@ static enum status insert_experiment(struct starting *x, const struct live_plan 
     s = store_experiment_insert(r->store, &row, &row.id, err);
     r->row = row;
     if (!s)
-        s = record_say(r, "started",
-                       json_pack("{s:s, s:o, s:s}", "by", x->wish->by, "variants", json_incref(variants), "salt", x->salt),
-                       x->now_ms, err);
+        s = record_say(
+            r, "started",
+            json_pack("{s:s, s:o, s:s}", "by", x->wish->by, "variants", json_incref(variants), "salt", x->salt),
+            x->now_ms, err);
     if (!s) s = record_keep(r, err);
     for (size_t i = 0; i < 3; i++) free(text[i]);
     json_decref(variants);

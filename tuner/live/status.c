@@ -169,7 +169,8 @@ static void add_event(void *data, const struct store_live_event *e)
     json_t *body = NULL;
     struct error ignored;
     if (json_parse_object(e->body, strlen(e->body), &body, &ignored)) return;
-    json_t *out = json_pack("{s:I, s:I, s:s}", "seq", (json_int_t)e->seq, "at_ms", (json_int_t)e->at_ms, "kind", e->kind);
+    json_t *out =
+        json_pack("{s:I, s:I, s:s}", "seq", (json_int_t)e->seq, "at_ms", (json_int_t)e->at_ms, "kind", e->kind);
     json_object_update(out, body);
     json_decref(body);
     json_array_append_new(data, out);

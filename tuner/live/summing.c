@@ -55,10 +55,11 @@ static json_t *experiment_rules(const struct record *r)
 {
     char hex[DIGEST_HEX];
     json_t *hashes = json_array();
-    for (size_t arm = 0; arm < r->n_hashes; arm++) json_array_append_new(hashes, json_string(digest_hex(r->hash[arm], hex)));
-    return json_pack("{s:I, s:s, s:s, s:I, s:o, s:o, s:o, s:I, s:I, s:o, s:o*}", "number", (json_int_t)r->row.number, "salt", r->row.salt,
-                     "plan", r->row.plan, "created_ms", (json_int_t)r->row.created_ms, "hashes", hashes, "state",
-                     bare_state(&r->experiment), "rules", findings_rules_json(&r->findings), "window_ms",
+    for (size_t arm = 0; arm < r->n_hashes; arm++)
+        json_array_append_new(hashes, json_string(digest_hex(r->hash[arm], hex)));
+    return json_pack("{s:I, s:s, s:s, s:I, s:o, s:o, s:o, s:I, s:I, s:o, s:o*}", "number", (json_int_t)r->row.number,
+                     "salt", r->row.salt, "plan", r->row.plan, "created_ms", (json_int_t)r->row.created_ms, "hashes", hashes,
+                     "state", bare_state(&r->experiment), "rules", findings_rules_json(&r->findings), "window_ms",
                      (json_int_t)r->plan.window_ms, "late_ms", (json_int_t)r->plan.late_ms, "tracks",
                      tracks_json(&r->findings), "beside", beside_json(r));
 }
@@ -163,8 +164,8 @@ static enum status sum(struct store *store, void *data, struct error *err)
     if (!s) s = read_head(x, err);
     if (s) return s;
     if (x->experiment < 1 || x->experiment > x->r.row.number)
-        return error_set(err, STATUS_INVALID, "experiment %lld has not been yet; the last is %ld", (long long)x->experiment,
-                         x->r.row.number);
+        return error_set(err, STATUS_INVALID, "experiment %lld has not been yet; the last is %ld",
+                         (long long)x->experiment, x->r.row.number);
     if (record_is_open(&x->r) && x->experiment == x->r.row.number) return take_sums(x, err);
     return leave_out(x, err);
 }
@@ -175,8 +176,8 @@ enum status live_sums(struct store *store, const char *rollout, const json_t *bo
     struct summing x = {.rollout = rollout, .body = body, .now_ms = now_ms};
     enum status s = store_live(store, sum, &x, err);
     if (!s)
-        *ret = json_pack("{s:o, s:o, s:o}", "taken", json_amount(x.taken), "repeated", json_amount(x.repeated), "left_out",
-                         json_amount(x.left_out));
+        *ret = json_pack("{s:o, s:o, s:o}", "taken", json_amount(x.taken), "repeated", json_amount(x.repeated),
+                         "left_out", json_amount(x.left_out));
     record_done(&x.r);
     return s;
 }

@@ -6,11 +6,12 @@
  *      "arrived": [{"period": 5, "variant": "challenger", "units": 130}, …],
  *      "counts": {"taken": 260, …}?}
  *
- * tracks: as track.h lists them, [level, units] of those that there are (tuner/rollout/tally.h); each adds up to `units`.
- * All arms of a period and segment come in the same sums: what is folded is one bet on units that were drawn, and sums of
- * which one arm came later, or were chosen by what they say, would be evidence of nothing.
- * arrived: units whose first exposure was in the period, whether their window is closed or not. No segment: all that the
- * plan does not name.
+ * tracks: as track.h lists them, [level, units] of those that there are (tuner/rollout/tally.h); each adds up to
+ * `units`. arrived: units whose first exposure was in the period, whether their window is closed or not. No segment:
+ * all that the plan does not name.
+ *
+ * All arms of a period and segment come in the same sums: what is folded is one bet on units that were drawn, and sums
+ * of which one arm came later, or were chosen by what they say, would be evidence of nothing.
  */
 #ifndef TUNER_LIVE_SUMS_H
 #define TUNER_LIVE_SUMS_H
@@ -55,8 +56,8 @@ void sums_arrived(struct sums *s, long period, size_t arm, double units);
 bool sums_are_none(const struct sums *s);
 
 json_t *sums_json(const struct sums *s, const struct experiment *x);
-/* Into ones that have begun, added to what is there. STATUS_INVALID: a period that has not been, no such variant, counts
- * that are not whole, tracks that do not add up, too many cells; then what is there is of no use. */
+/* Into ones that have begun, added to what is there. STATUS_INVALID: a period that has not been, no such variant,
+ * counts that are not whole, tracks that do not add up, too many cells; then what is there is of no use. */
 enum status sums_read(const json_t *in, const struct experiment *x, struct sums *s, struct error *err);
 
 #endif

@@ -25,8 +25,8 @@ struct track {
 /* ret: LIVE_TRACKS_MAX. How many there are: the same for every experiment with this plan. */
 size_t track_list(const struct live_plan *p, struct track *ret);
 
-/* In [0, 1], whatever the value. `m`: with its marks. `value`: in the metric's unit; of which nothing was heard, NaN, is
- * what the plan declares. */
+/* In [0, 1], whatever the value. `m`: with its marks. `value`: in the metric's unit; of which nothing was heard, NaN,
+ * is what the plan declares. */
 double track_outcome(const struct live_metric *m, enum track_kind kind, double value);
 /* Of a difference of outcomes that of the metric: in its unit and direction, or, of `typical`, the ratio less 1. */
 double track_difference(const struct live_metric *m, enum track_kind kind, double by);

@@ -14,7 +14,8 @@ static const struct row {
     {"evaluating", NOTICE_FINE, "after the drift: ", "'nocturne loop %s' shows what happens next", false},
     {"tuning", NOTICE_FINE, "tuned anew: ", "'nocturne loop %s' shows what happens next", false},
     {"trying", NOTICE_LOOK, "", "'nocturne rollout events %s' has the whole story", false},
-    {"ready", NOTICE_LOOK, "a challenger has proven itself and waits: ", "'nocturne rollout promote %s' makes it the champion", true},
+    {"ready", NOTICE_LOOK,
+     "a challenger has proven itself and waits: ", "'nocturne rollout promote %s' makes it the champion", true},
     {"promoted", NOTICE_FINE, "a challenger is the champion now: ", NULL, true},
     {"rolled back", NOTICE_LOOK, "a challenger was taken back: ", "'nocturne rollout status %s' says more", true},
     {"paused", NOTICE_LOOK, "the experiment is paused: ", "'nocturne rollout resume %s' goes on", true},
@@ -53,7 +54,8 @@ bool live_notice(const struct live_subject *of, const json_t *event, struct aren
     *ret = begin(of, a);
     ret->level = row->level;
     ret->at_ms = json_integer_value(json_object_get(event, "at_ms"));
-    ret->key = arena_printf(a, "live/%s/%lld", of->rollout, (long long)json_integer_value(json_object_get(event, "seq")));
+    ret->key =
+        arena_printf(a, "live/%s/%lld", of->rollout, (long long)json_integer_value(json_object_get(event, "seq")));
     ret->is.sentence = notice_clean(arena_printf(a, "%s%s", row->begins, *why ? why : row->kind), a);
     if (row->action) ret->is.action = action_of(row->action, of->rollout, a);
     return true;

@@ -34,16 +34,16 @@ void adjustment_bound(struct adjustment *a, double low, double high);
 /* Nothing is taken off: an outcome is its own, on its own scale. */
 struct adjustment adjustment_none(void);
 
-/* Outcomes and what is expected of them lie in [0, 1], so that what is left lies in [−1, 1] for certain, whatever x. False: fewer
- * than three pairs, sums that cannot be, x that does not move; nothing is changed. */
+/* Outcomes and what is expected of them lie in [0, 1], so that what is left lies in [−1, 1] for certain, whatever x.
+ * False: fewer than three pairs, sums that cannot be, x that does not move; nothing is changed. */
 bool adjustment_fit(struct adjustment *a, const struct adjustment_history *history);
 
 /* For tally_level: what is left of an outcome, within the range; NaN: an outcome or x that is none. */
 double adjustment_outcome(const struct adjustment *a, double x, double outcome);
 /* Of a difference on the outcome's scale that on the tally's. */
 double adjustment_difference(const struct adjustment *a, double difference);
-/* … and back: of a difference on the tally's scale, and of the mean of an arm's tally (of units as they were expected on
- * average), that on the outcome's. */
+/* … and back: of a difference on the tally's scale, and of the mean of an arm's tally (of units as they were expected
+ * on average), that on the outcome's. */
 double adjustment_difference_back(const struct adjustment *a, double difference);
 double adjustment_mean_back(const struct adjustment *a, double mean);
 double adjustment_offset(const struct adjustment *a);

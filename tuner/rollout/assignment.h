@@ -3,15 +3,15 @@
  *
  * A unit's place is the first 13 hexadecimal digits of SHA-256 of the bytes "SALT:UNIT" (UTF-8, as they are: nothing is
  * trimmed, folded or normalised), as a whole number, over 2^52: exact in a double everywhere. Ranges of places say who
- * gets which challenger; whoever stands in none gets the champion. A range that grows moves units only from the champion
- * to the challenger (shares.h makes the ranges); the same salt gives the same places when an experiment is begun anew,
- * and places of two salts have nothing to do with each other.
+ * gets which challenger; whoever stands in none gets the champion. A range that grows moves units only from the
+ * champion to the challenger (shares.h makes the ranges); the same salt gives the same places when an experiment is
+ * begun anew, and places of two salts have nothing to do with each other.
  *
  *     Python      int(hashlib.sha256(f"{salt}:{unit}".encode()).hexdigest()[:13], 16) / 2**52
  *     JavaScript  parseInt(createHash("sha256").update(`${salt}:${unit}`).digest("hex").slice(0, 13), 16) / 2 ** 52
  *     DuckDB      ('0x' || substr(sha256(salt || ':' || unit), 1, 13))::BIGINT / 4503599627370496.0
  *     PostgreSQL  ('x' || lpad(substr(encode(sha256(convert_to(salt || ':' || unit, 'UTF8')), 'hex'), 1, 13), 16,
- * '0'))::bit(64)::bigint / 4503599627370496.0
+ *                   '0'))::bit(64)::bigint / 4503599627370496.0
  */
 #ifndef TUNER_ROLLOUT_ASSIGNMENT_H
 #define TUNER_ROLLOUT_ASSIGNMENT_H
@@ -29,8 +29,8 @@ double assignment_place(const char *salt, const char *unit, size_t unit_bytes);
  * False: where assignment_place has NaN. */
 bool assignment_key(const char *salt, const char *unit, size_t unit_bytes, int64_t *ret);
 double assignment_place_of(int64_t key);
-/* Uniform in [0, 1), of the key and as good as independent of its place: that of the key's decimal digits under the salt
- * "level". By it what lies between two levels is rounded (tally.h), the same whoever does it. */
+/* Uniform in [0, 1), of the key and as good as independent of its place: that of the key's decimal digits under the
+ * salt "level". By it what lies between two levels is rounded (tally.h), the same whoever does it. */
 double assignment_chance(int64_t key);
 
 struct assignment_range {

@@ -28,8 +28,8 @@ struct detector {
 bool detector_begin(struct detector *x, double baseline, double variance);
 /* In [0, 1], larger is better: of tokens as a share of a cap 1 − that. False: not in there; nothing is changed. */
 bool detector_see(struct detector *x, double outcome);
-/* So many outcomes at once, of which `right` were 1 and the others 0: an evaluation on n items. A drift is taken to have
- * begun before them or after them. False: counts that cannot be. */
+/* So many outcomes at once, of which `right` were 1 and the others 0: an evaluation on n items. A drift is taken to
+ * have begun before them or after them. False: counts that cannot be. */
 bool detector_see_counts(struct detector *x, double right, double n);
 /* log R; an alarm at the logarithm of the average run length that was promised. */
 double detector_statistic(const struct detector *x);
