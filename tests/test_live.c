@@ -507,6 +507,21 @@ static void test_live__killed_serves_the_champion(void **state)
     world_close(&w);
 }
 
+static void test_live__what_cannot_follow_is_said_with_the_way_out(void **state)
+{
+    (void)state;
+    struct world w;
+    struct live_order promote = {.verb = LIVE_DO_PROMOTE, .by = "ada"}, resume = {.verb = LIVE_DO_RESUME, .by = "ada"};
+    world_open(&w, 16);
+    assert_ok(world_start(&w, "metrics: {em: {prove: not_worse}}\nlearn: 20\n", 1), w.err);
+    assert_int_equal(live_order(w.store, "g2p", &promote, w.now, &w.err), STATUS_CONFLICT);
+    assert_contains(w.err.text, "is learning: nobody has had a challenger yet; promote it once some have");
+    assert_int_equal(live_order(w.store, "g2p", &resume, w.now, &w.err), STATUS_CONFLICT);
+    assert_contains(w.err.text, "is learning already");
+    assert_phase(&w, "learning");
+    world_close(&w);
+}
+
 static void test_live__a_clock_that_jumps_undoes_nothing(void **state)
 {
     (void)state;
@@ -735,6 +750,7 @@ int main(void)
         cmocka_unit_test(test_live__the_same_again_is_sticky_and_anything_else_is_not),
         cmocka_unit_test(test_live__a_salt_of_others_and_units_that_cannot_decide_are_refused),
         cmocka_unit_test(test_live__killed_serves_the_champion),
+        cmocka_unit_test(test_live__what_cannot_follow_is_said_with_the_way_out),
         cmocka_unit_test(test_live__a_clock_that_jumps_undoes_nothing),
         cmocka_unit_test(test_live__units_that_turn_out_too_few_are_said_before_anybody_is_exposed),
         cmocka_unit_test(test_live__a_plan_is_read_back_from_its_json),

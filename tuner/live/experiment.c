@@ -34,12 +34,22 @@ bool live_phase_follows(enum live_phase from, enum live_phase to)
     return false;
 }
 
+static enum status refuse(enum live_phase from, enum live_phase to, struct error *err)
+{
+    const char *is = live_phase_name(from);
+    if (live_phase_is_end(from)) return error_set(err, STATUS_CONFLICT, "the experiment is %s; start a new one", is);
+    if (to == LIVE_PROMOTED)
+        return error_set(err, STATUS_CONFLICT,
+                         "the experiment is %s: nobody has had a challenger yet; promote it once some have, or end this "
+                         "one, and start another with it as the champion",
+                         is);
+    return error_set(err, STATUS_CONFLICT, "the experiment is %s already", is);
+}
+
 enum status experiment_enter(struct experiment *x, enum live_phase phase, const char *why, int64_t now_ms,
                              struct error *err)
 {
-    if (!live_phase_follows(x->phase, phase))
-        return error_set(err, STATUS_CONFLICT, "the experiment is %s%s", live_phase_name(x->phase),
-                         live_phase_is_end(x->phase) ? "; start a new one" : "");
+    if (!live_phase_follows(x->phase, phase)) return refuse(x->phase, phase, err);
     x->phase = phase;
     x->why = arena_strdup(x->arena, why);
     x->since_ms = now_ms;
