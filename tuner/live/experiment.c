@@ -20,7 +20,7 @@ bool live_phase_is_end(enum live_phase phase)
     return phase >= LIVE_PROMOTED;
 }
 
-bool live_phase_follows(enum live_phase from, enum live_phase to)
+static bool may_follow(enum live_phase from, enum live_phase to)
 {
     switch (from) {
     case LIVE_LEARNING: return to != LIVE_LEARNING && to != LIVE_PROMOTED;
@@ -49,7 +49,7 @@ static enum status refuse(enum live_phase from, enum live_phase to, struct error
 enum status experiment_enter(struct experiment *x, enum live_phase phase, const char *why, int64_t now_ms,
                              struct error *err)
 {
-    if (!live_phase_follows(x->phase, phase)) return refuse(x->phase, phase, err);
+    if (!may_follow(x->phase, phase)) return refuse(x->phase, phase, err);
     x->phase = phase;
     x->why = arena_strdup(x->arena, why);
     x->since_ms = now_ms;

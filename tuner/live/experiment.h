@@ -77,8 +77,6 @@ struct experiment {
 
 const char *live_phase_name(enum live_phase phase);
 bool live_phase_is_end(enum live_phase phase);
-/* May one phase follow the other? */
-bool live_phase_follows(enum live_phase from, enum live_phase to);
 
 /* Its first phase and period. `plan` and `arena` must live as long. */
 void experiment_begin(struct experiment *x, const struct live_plan *plan, size_t n_challengers, int64_t now_ms,

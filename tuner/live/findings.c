@@ -140,7 +140,8 @@ static void know_sample(struct findings *f)
 
 /* ---- bets ---- */
 
-double findings_information(const struct findings *f, size_t track, double units, double share)
+/* Information that so many units of both arms carry, at this share of the challenger. */
+static double information_of(const struct findings *f, size_t track, double units, double share)
 {
     struct tally t;
     const struct known *k = &f->known[track];
@@ -161,7 +162,7 @@ static void bet(const struct findings *f, size_t t, struct followed *x)
     double effect = kind == TRACK_SCALE ? m->effect : 1 / (1 - m->effect) - 1; /* a tenth fewer is a ratio of 0.9 */
     struct sequence_plan plan = {.effect = fmin(effect_of(f, t, effect), 1), .alpha = f->plan->alpha};
     plan.target[SIDE_ABOVE] = plan.target[SIDE_BELOW] = kind == TRACK_SCALE ? -effect_of(f, t, m->margin) : 0;
-    plan.information = units > 0 ? findings_information(f, t, units, share) : 0;
+    plan.information = units > 0 ? information_of(f, t, units, share) : 0;
     sequence_begin(&x->sequence, &plan);
 }
 

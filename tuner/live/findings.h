@@ -99,8 +99,6 @@ void findings_see_pair(struct findings *f, size_t challenger, const struct pair 
 /* log E of a guard at which a challenger is taken back: half of what the plan allows to go wrong, if there are two. */
 double findings_guard_limit(const struct findings *f);
 
-/* Information that so many units of both arms carry, at these shares of the challenger and champion, of a track. */
-double findings_information(const struct findings *f, size_t track, double units, double share);
 /* Variance of a track's outcomes, adjusted, as far as it is known. */
 double findings_variance(const struct findings *f, size_t track);
 

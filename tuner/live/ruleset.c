@@ -83,7 +83,7 @@ static void add_experiment(const struct record *r, json_t *out)
     json_object_set_new(out, "overrides", overrides);
 }
 
-enum status ruleset_json(struct record *r, json_t **ret, struct error *err)
+static enum status write_document(struct record *r, json_t **ret, struct error *err)
 {
     json_t *variants;
     enum status s = variants_json(r, &variants, err);
@@ -117,7 +117,7 @@ const char *ruleset_reason_name(enum ruleset_reason reason)
 struct ruleset *ruleset_create(struct record *r, struct error *err)
 {
     struct ruleset *x = must_alloc(1, sizeof *x);
-    if (ruleset_json(r, &x->document, err)) {
+    if (write_document(r, &x->document, err)) {
         ruleset_free(x);
         return NULL;
     }
@@ -147,11 +147,6 @@ void ruleset_free(struct ruleset *x)
 const json_t *ruleset_document(const struct ruleset *x)
 {
     return x->document;
-}
-
-const json_t *ruleset_variant(const struct ruleset *x, const char *variant)
-{
-    return json_object_get(json_object_get(x->document, "variants"), variant);
 }
 
 static struct assigned assigned_as(const char *variant, enum ruleset_reason reason, bool counted)

@@ -15,9 +15,6 @@
 
 enum { RULESET_VALID_MS = 60000, RULESET_REFRESH_MS = 5000 };
 
-/* The caller owns it. */
-enum status ruleset_json(struct record *r, json_t **ret, struct error *err);
-
 enum ruleset_reason { REASON_STATIC, REASON_SPLIT, REASON_TARGETING_MATCH, REASON_DISABLED }; /* OpenFeature's words */
 
 struct assigned {
@@ -26,13 +23,11 @@ struct assigned {
     bool counted;
 };
 
-/* By a ruleset kept in memory: */
 struct ruleset;
 struct ruleset *ruleset_create(struct record *r, struct error *err); /* NULL: failed */
 void ruleset_free(struct ruleset *x);
 struct assigned ruleset_assign(const struct ruleset *x, const char *unit);
-const json_t *ruleset_variant(const struct ruleset *x, const char *variant); /* {"hash", "parameters"} */
-const json_t *ruleset_document(const struct ruleset *x);
+const json_t *ruleset_document(const struct ruleset *x); /* as above */
 const char *ruleset_reason_name(enum ruleset_reason reason);
 
 #endif
