@@ -247,7 +247,7 @@ class Orders(Live):
         self.assertEqual([e["kind"] for e in events], ["started", "ramped", "paused", "running", "promoted", "rolled back"])
         self.assertEqual((events[1]["why"], events[1]["by"]), ("all is well", "first"))
         self.assertEqual(self.ok("GET", "/rollouts/s/events?from=3&limit=2")["events"], events[2:4])
-        for body in ({"version": "1"}, {"share": "x"}, {"variant": 1}, {"why": []}, {"more": 1}):
+        for body in ({"version": "1"}, {"version": -1}, {"version": 10**12 + 1}, {"share": "x"}, {"share": 1.5}, {"share": -1}, {"variant": 1}, {"why": []}, {"why": 1001 * "é"}, {"more": 1}):
             self.refused(self.order("pause", body), 422)
         self.refused(self.order("pause", name="t"), 404, "no rollout 't'")
 

@@ -11,6 +11,9 @@
 
 enum { EVENTS_MAX = 1000, SHOWN_MAX = 100, KILL_TRIES = 10 /* of a database that is busy, a tenth of a second each */ };
 
+static const int64_t VERSION_MOST = 1000000000000;
+enum { WHY_MOST = 1000 };
+
 /* ---- who asks ---- */
 
 /* The token's name; its id, if it has none any more. In the arena. */
@@ -257,6 +260,24 @@ static void on_watch(struct request *r)
 
 /* ---- orders ---- */
 
+static size_t characters(const char *utf8)
+{
+    size_t n = 0;
+    for (; *utf8; utf8++) n += (*utf8 & 0xc0) != 0x80;
+    return n;
+}
+
+/* Also of what this verb does not use: who says it has meant something. */
+static enum status check_order(const struct live_order *o, struct error *err)
+{
+    if (o->version < 0 || o->version > VERSION_MOST)
+        return error_set(err, STATUS_INVALID, "\"version\" must be a whole number from 0 to %lld", (long long)VERSION_MOST);
+    if (!(o->share >= 0 && o->share <= 1)) return error_set(err, STATUS_INVALID, "\"share\" must be from 0 to 1, not %.6g", o->share);
+    if (o->why && characters(o->why) > WHY_MOST)
+        return error_set(err, STATUS_INVALID, "\"why\" has at most %d characters", WHY_MOST);
+    return STATUS_OK;
+}
+
 static enum status read_order(struct request *r, struct live_order *ret, struct error *err)
 {
     const json_t *version = json_object_get(r->body, "version"), *share = json_object_get(r->body, "share"),
@@ -271,7 +292,7 @@ static enum status read_order(struct request *r, struct live_order *ret, struct 
     ret->share = json_number_value(share);
     ret->variant = json_string_value(variant);
     ret->why = json_string_value(why);
-    return STATUS_OK;
+    return check_order(ret, err);
 }
 
 /* The database refuses, and the champion is to be served all the same. */
