@@ -375,8 +375,8 @@ static json_t *scale_json(const struct watch_metric *m)
     return json_pack("{s:s, s:s, s:[f, f]}", "prove", "not_worse", "goal", goal, "range", m->low, m->high);
 }
 
-/* Without an experiment before: what has drifted is to be mended, and nothing else made worse. All that clients tell is in
- * it: an experiment refuses what it does not know. */
+/* Without an experiment before: what has drifted is to be mended, and nothing else made worse. All that is watched is
+ * in it, so that it is watched meanwhile, too. */
 static const char *plan_of_watch(const struct duty *d)
 {
     json_t *metrics = json_object();
