@@ -8,6 +8,7 @@ build/release/bin) passes it on, with --sums as counts. Collector and service ar
 collector is there before its rollout is. In the end: each outcome that an SDK has taken is counted once, and each unit has one.
 """
 import argparse
+import atexit
 import glob
 import json
 import os
@@ -77,8 +78,9 @@ def begin(folder, wish):
     with open(os.open(os.path.join(folder, "client.token"), os.O_WRONLY | os.O_CREAT, 0o600), "w") as out:
         out.write(service.run("token", "create", "--role", "client").stdout.split()[-1])
     collector = Collector(service, wish.sums)
-    service.start()
-    collector.start()
+    for one in service, collector:
+        one.start()
+        atexit.register(lambda x=one: x.kill())  # whatever it is that ends this
     time.sleep(2)
     service.run("rollout", "start", "s", "--challenger", "1", "--plan", "plan.yaml")
     return service, collector
@@ -123,8 +125,6 @@ def main():
           f"left out {counts['left_out']:.0f}, refused {counts['refused']:.0f}")
     right = counts["taken"] == told == heard(x) == counts["scored"] and counts["refused"] == counts["late"] == 0
     print("none lost, none doubled" if right else f"LOST OR DOUBLED: {folder}")
-    collector.kill()
-    service.kill()
     return 0 if right else 1
 
 
