@@ -394,8 +394,6 @@ enum status store_unit_put(struct store *store, const struct store_unit *unit, s
 typedef void store_unit_fn(void *data, const struct store_unit *unit);
 enum status store_units_open(struct store *store, const struct store_live_part *part, store_unit_fn *fn, void *data,
                              struct error *err);
-/* The earliest first exposure of an open one; 0: there is none. */
-enum status store_units_since(struct store *store, int64_t experiment, int64_t *ret_at_ms, struct error *err);
 
 /* `value`: n doubles. *ret_new: false if one with this id has come before. */
 struct store_outcome {

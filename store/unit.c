@@ -75,18 +75,6 @@ enum status store_units_open(struct store *store, const struct store_live_part *
     return statement_end(q, err);
 }
 
-enum status store_units_since(struct store *store, int64_t experiment, int64_t *ret_at_ms, struct error *err)
-{
-    static const char sql[] = "SELECT ifnull(min(at_ms), 0) FROM unit WHERE experiment = ?1 AND done = 0";
-    struct statement *q = statement_get(store, sql, err);
-    if (!q) return err->status;
-    statement_int(q, 1, experiment);
-    int64_t at = statement_row(q) ? column_int(q, 0) : 0;
-    enum status s = statement_end(q, err);
-    if (!s) *ret_at_ms = at;
-    return s;
-}
-
 /* ---- outcomes ---- */
 
 enum status store_outcome_add(struct store *store, const struct store_outcome *o, bool *ret_new, struct error *err)
