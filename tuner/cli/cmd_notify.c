@@ -214,8 +214,10 @@ int cmd_notify(int argc, char **argv)
             "  quiet: {from: \"22:00\", to: \"07:00\", but: [end, stalled]}  # local time\n"
             "  heartbeat: {url: https://hc.example.org/ping/abc, every: 5m}\n"
             "Without 'tell' everything is told to all channels. What is held back in quiet hours comes as one, afterwards. "
-            "A command gets the notice as JSON on its stdin, and in NOCTURNE_SENTENCE, _ACTION, _KIND, _LEVEL, _STUDY. The "
-            "heartbeat is a GET; it stops when nothing is at work here, or what is stands still. A webhook with 'secret: whsec_…' is signed (Standard Webhooks). Only you may be able to write to the file.\n"
+            "A command gets the notice as JSON on its stdin, and in NOCTURNE_SENTENCE, _ACTION, _KIND, _LEVEL, _STUDY, "
+            "and twenty seconds; what it has started ends with it. The heartbeat is a GET; it stops when nothing is at "
+            "work here, or what is stands still. A webhook with 'secret: whsec_…' is signed (Standard Webhooks). Only you "
+            "may be able to write to the file.\n"
             "Example: nocturne notify test --notify notify.yaml phone",
         .children = cli_common_child};
     struct options o = {.file = NULL};
