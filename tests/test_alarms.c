@@ -72,6 +72,20 @@ static void test_mismatch__mean_is_one(void **state)
     assert_near(sum, 1, 1e-12);
 }
 
+static void test_mismatch__of_the_champion(void **state)
+{
+    (void)state;
+    double sum = 0;
+    for (int n1 = 0; n1 <= 6; n1++) { /* the mean of E over six fair units is 1 */
+        double p = tgamma(7) / (tgamma(n1 + 1) * tgamma(7 - n1)) * pow(.3, n1) * pow(.7, 6 - n1);
+        sum += p * exp(mismatch_of_champion(&(struct arrivals){.3, 6 - n1, n1}, 1));
+    }
+    assert_near(sum, 1, 1e-12);
+    assert_near(mismatch_of_champion(NULL, 0), 0, 1e-12);
+    assert_true(mismatch_of_champion(&(struct arrivals){.5, 30, 0}, 1) > log(100));
+    assert_true(mismatch_of_champion(&(struct arrivals){.5, 0, 1000}, 1) < 0);
+}
+
 static void test_mismatch__edges(void **state)
 {
     (void)state;
@@ -205,6 +219,7 @@ int main(void)
         cmocka_unit_test(test_guard__mean_is_one_of_pairs),
         cmocka_unit_test(test_guard__refuses),
         cmocka_unit_test(test_mismatch__mean_is_one),
+        cmocka_unit_test(test_mismatch__of_the_champion),
         cmocka_unit_test(test_mismatch__edges),
         cmocka_unit_test(test_detector__grows_by_one_an_outcome),
         cmocka_unit_test(test_detector__refuses_and_ends),

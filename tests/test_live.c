@@ -269,6 +269,87 @@ static void test_live__silence_counts_as_wrong(void **state)
     world_close(&w);
 }
 
+/* What an arm's clients do not tell, of `part` of their units. */
+static void forget(struct world *w, json_t *body, const char *variant, const char *metric, double part)
+{
+    json_t *item;
+    size_t i;
+    json_array_foreach(json_object_get(body, "outcomes"), i, item)
+    {
+        const char *of = json_string_value(json_object_get(item, "variant"));
+        if (strcmp(of, variant) == 0 && rng_unit(&w->rng) < part)
+            json_object_del(json_object_get(item, "metrics"), metric);
+    }
+}
+
+static void forget_and_run(struct world *w, double champion, double challenger, long minutes)
+{
+    for (long i = 0; i < minutes; i++) {
+        json_t *body = world_outcomes(w, 200);
+        forget(w, body, "champion", "tokens", champion);
+        forget(w, body, "challenger", "tokens", challenger);
+        json_decref(world_take(w, body));
+        w->now += 60000;
+        world_tick(w);
+    }
+}
+
+#define MARKED "window: 30s\nlate: 10s\nlearn: 0\nramp: [0.1, 0.5]\nstep_units: 50\npromote: auto\nmetrics: " \
+               "{tokens: {prove: fewer, marks: [10, 1000], cap: 2000}, em: {prove: nothing, guard: 0.9}}\n"
+
+static const json_t *tokens_of(const json_t *experiment)
+{
+    const json_t *c = json_array_get(json_object_get(experiment, "challengers"), 0);
+    return json_array_get(json_object_get(c, "metrics"), 0);
+}
+
+static void test_live__what_the_champion_does_not_tell_proves_nothing(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 4; seed++) {
+        struct world w;
+        world_open(&w, seed);
+        assert_ok(world_start(&w, MARKED, 1), w.err);
+        forget_and_run(&w, seed % 2 ? 1 : 0.3, 0, 40);
+        assert_phase(&w, "running");
+        json_t *status, *e = experiment_of(&w, &status), *c = json_array_get(json_object_get(e, "challengers"), 0);
+        assert_string_equal(json_string_value(json_object_get(c, "verdict")), "not confirmed");
+        assert_true(json_is_true(json_object_get(tokens_of(e), "unfair")));
+        assert_true(json_is_false(json_object_get(tokens_of(e), "proven")));
+        assert_near(json_number_read(json_array_get(json_object_get(tokens_of(e), "unheard"), 1)), 0, 0);
+        json_decref(status);
+        world_close(&w);
+    }
+}
+
+static void test_live__what_both_do_not_tell_is_fair(void **state)
+{
+    (void)state;
+    struct world w;
+    world_open(&w, 6);
+    w.tokens[1] = 60;
+    assert_ok(world_start(&w, MARKED, 1), w.err);
+    forget_and_run(&w, 0.3, 0.3, 100);
+    assert_phase(&w, "promoted");
+    world_close(&w);
+}
+
+static void test_live__what_the_challenger_does_not_tell_counts_against_it(void **state)
+{
+    (void)state;
+    struct world w;
+    world_open(&w, 7);
+    w.tokens[1] = 60;
+    assert_ok(world_start(&w, MARKED, 1), w.err);
+    forget_and_run(&w, 0, 1, 40);
+    assert_phase(&w, "rolled back");
+    json_t *status, *e = experiment_of(&w, &status);
+    assert_true(json_is_false(json_object_get(tokens_of(e), "unfair")));
+    assert_true(json_number_read(json_array_get(json_object_get(tokens_of(e), "unheard"), 1)) > 20);
+    json_decref(status);
+    world_close(&w);
+}
+
 static void test_live__nothing_heard_pauses_it(void **state)
 {
     (void)state;
@@ -741,6 +822,9 @@ int main(void)
         cmocka_unit_test(test_live__units_of_one_moment_come_in_no_order_of_arms),
         cmocka_unit_test(test_live__lost_units_stop_it),
         cmocka_unit_test(test_live__silence_counts_as_wrong),
+        cmocka_unit_test(test_live__what_the_champion_does_not_tell_proves_nothing),
+        cmocka_unit_test(test_live__what_both_do_not_tell_is_fair),
+        cmocka_unit_test(test_live__what_the_challenger_does_not_tell_counts_against_it),
         cmocka_unit_test(test_live__nothing_heard_pauses_it),
         cmocka_unit_test(test_live__a_days_limit_pauses_it_until_midnight),
         cmocka_unit_test(test_live__what_cannot_be_is_refused_item_by_item),

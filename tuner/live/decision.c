@@ -20,12 +20,14 @@ static const char *reading_words(const struct findings *f, size_t t, const struc
                                  size_t size)
 {
     const struct live_metric *m = &f->metric[f->track[t].metric];
+    const char *sign = r->by < 0 ? "−" : "+";
+    double by = fabs(r->by);
     if (f->track[t].kind != TRACK_SCALE)
-        snprintf(buf, size, "%s %+.1f %%", m->name, 100 * r->by);
+        snprintf(buf, size, "%s %s%.1f %%", m->name, sign, 100 * by);
     else if (m->low == 0 && m->high == 1)
-        snprintf(buf, size, "%s %+.1f points", m->name, 100 * r->by);
+        snprintf(buf, size, "%s %s%.1f points", m->name, sign, 100 * by);
     else
-        snprintf(buf, size, "%s %+.4g", m->name, r->by);
+        snprintf(buf, size, "%s %s%.4g", m->name, sign, by);
     return buf;
 }
 

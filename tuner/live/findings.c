@@ -240,6 +240,8 @@ static void fold(struct findings *f, struct challenger *c, const struct both *ce
         if (f->track[t].kind != TRACK_BILL) sequence_fold(&x->sequence, &block);
         if (x->guard.plan.fall > 0) guard_see(&x->guard, &block);
         tally_add(&s->tally, &block);
+        for (size_t a = 0; a < ARMS; a++)
+            if (cells->arm[a]) s->unheard[a] += cells->arm[a]->unheard[f->track[t].metric];
     }
     for (size_t a = 0; a < ARMS; a++) {
         if (!cells->arm[a]) continue;
@@ -259,7 +261,10 @@ static void count_in(const struct findings *f, const struct scored_unit *unit, s
 {
     bool heard = false;
     for (size_t t = 0; t < f->n_tracks; t++) into->level[t][tally_level(adjusted_of(f, t, unit), unit->chance)]++;
-    for (size_t m = 0; m < f->plan->n_metrics; m++) heard = heard || !isnan(unit->value[m]);
+    for (size_t m = 0; m < f->plan->n_metrics; m++) {
+        heard = heard || !isnan(unit->value[m]);
+        into->unheard[m] += isnan(unit->value[m]);
+    }
     into->units++;
     into->missing += !heard;
 }

@@ -33,6 +33,7 @@ struct known {
 struct stratum {
     long period, segment;
     struct tally tally;
+    double unheard[ARMS]; /* units of which its metric was not heard */
 };
 
 struct followed { /* a track of one challenger */

@@ -9,10 +9,10 @@
 
 static json_t *stratum_json(const struct stratum *s)
 {
-    return json_pack("{s:I, s:I, s:f, s:f, s:f, s:o, s:o}", "period", (json_int_t)s->period, "segment",
+    return json_pack("{s:I, s:I, s:f, s:f, s:f, s:o, s:o, s:o}", "period", (json_int_t)s->period, "segment",
                      (json_int_t)s->segment, "share", s->tally.share, "offset", s->tally.offset, "variance",
                      s->tally.variance, "champion", levels_json(s->tally.units[ARM_CHAMPION]), "challenger",
-                     levels_json(s->tally.units[ARM_CHALLENGER]));
+                     levels_json(s->tally.units[ARM_CHALLENGER]), "unheard", json_numbers(s->unheard, ARMS));
 }
 
 static json_t *guard_json(const struct guard *g)
@@ -97,6 +97,8 @@ json_t *findings_json(const struct findings *f)
 
 static bool read_stratum(const json_t *in, struct stratum *ret)
 {
+    const json_t *unheard = json_object_get(in, "unheard"); /* of what was kept by earlier versions: not counted */
+    if (unheard && !json_numbers_read(unheard, ret->unheard, ARMS)) return false;
     ret->period = (long)json_integer_value(json_object_get(in, "period"));
     ret->segment = (long)json_integer_value(json_object_get(in, "segment"));
     return tally_begin(&ret->tally, json_number_at(in, "share"), json_number_at(in, "offset"),
@@ -111,6 +113,7 @@ static bool read_strata(const json_t *in, struct followed *x, struct arena *aren
     x->stratum = NULL;
     for (size_t i = 0; i < x->n; i++) {
         x->stratum = arena_more(arena, x->stratum, i, sizeof *x->stratum);
+        x->stratum[i] = (struct stratum){.period = 0};
         if (!read_stratum(json_array_get(in, i), &x->stratum[i])) return false;
     }
     return true;

@@ -75,21 +75,38 @@ static double shadow_of(const struct findings *f, size_t t, const struct challen
     return track->kind == TRACK_BILL ? NAN : track_difference(&f->metric[track->metric], track->kind, apart);
 }
 
+/* What counts for a unit of which nothing was heard is bad: it makes worse who has more of them. */
+static void read_unheard(const struct findings *f, const struct followed *x, struct track_reading *ret)
+{
+    struct arrivals *all = must_alloc(x->n + 1, sizeof *all);
+    for (size_t i = 0; i < x->n; i++) {
+        const double *unheard = x->stratum[i].unheard;
+        all[i] = (struct arrivals){x->stratum[i].tally.share, unheard[ARM_CHAMPION], unheard[ARM_CHALLENGER]};
+        for (int arm = 0; arm < ARMS; arm++) ret->unheard[arm] += unheard[arm];
+    }
+    ret->unfair = x->n > 0 && mismatch_of_champion(all, x->n) >= log(1 / f->plan->guard_alpha);
+    free(all);
+}
+
 static void read_track(const struct findings *f, size_t t, const struct challenger *c, bool intervals,
                        struct track_reading *ret)
 {
     const struct live_metric *m = &f->metric[f->track[t].metric];
     struct tallies all = tallies_of(&c->track[t]);
     double limit = log(2 / f->plan->alpha);
-    *ret = (struct track_reading){shadow_of(f, t, c), NAN,   NAN,  {-INFINITY, -INFINITY},
-                                  guard_of(&c->track[t]), false, false, false};
+    *ret = (struct track_reading){.by = shadow_of(f, t, c),
+                                  .low = NAN,
+                                  .high = NAN,
+                                  .evidence = {-INFINITY, -INFINITY},
+                                  .guard = guard_of(&c->track[t])};
     if (f->begun && all.n > 0) {
         if (f->track[t].kind == TRACK_BILL)
             read_bill(f, m, &all, intervals, ret);
         else
             read_difference(f, t, &c->track[t], &all, intervals, ret);
     }
-    ret->good = ret->evidence[SIDE_ABOVE] >= limit;
+    read_unheard(f, &c->track[t], ret);
+    ret->good = ret->evidence[SIDE_ABOVE] >= limit && !ret->unfair;
     ret->bad = ret->evidence[SIDE_BELOW] >= limit;
     ret->broken = ret->guard >= findings_guard_limit(f);
     free(all.at);
@@ -126,6 +143,7 @@ static enum verdict_word word_of(const struct findings *f, const struct challeng
     }
     if (r->mismatched) return VERDICT_NOT_CONFIRMED;
     if (worse) return better && !r->broken ? VERDICT_TRADE : VERDICT_DO_NOT_ADOPT;
+    if (r->unfair) return VERDICT_NOT_CONFIRMED;
     if (r->proven) return VERDICT_ADOPT;
     if (c->units[ARM_CHAMPION] < few || c->units[ARM_CHALLENGER] < few) return VERDICT_NOT_CONFIRMED;
     return seems ? VERDICT_PROMISING : VERDICT_NO_BETTER;
@@ -169,6 +187,7 @@ static void read_challenger(const struct experiment *x, const struct findings *f
     for (size_t t = 0; t < f->n_tracks; t++) {
         read_track(f, t, &f->challenger[i], intervals, &ret->track[t]);
         if (proves(f, t)) ret->evidence = fmin(ret->evidence, ret->track[t].evidence[SIDE_ABOVE]);
+        if (proves(f, t)) ret->unfair = ret->unfair || ret->track[t].unfair;
         if (ret->track[t].broken && !ret->broken) ret->broken = true, ret->broken_track = t;
     }
     ret->mismatch = mismatch_of(x, i);
@@ -188,7 +207,7 @@ void judge(const struct experiment *x, const struct findings *f, bool intervals,
     }
     evidence_closed(log_e, ret->n, f->plan->alpha / 2, proven);
     for (size_t i = 0; i < ret->n; i++) {
-        ret->challenger[i].proven = f->begun && proven[i];
+        ret->challenger[i].proven = f->begun && proven[i] && !ret->challenger[i].unfair;
         ret->challenger[i].word = word_of(f, &f->challenger[i], &ret->challenger[i]);
     }
 }
@@ -204,6 +223,8 @@ static json_t *track_json(const struct findings *f, size_t t, const struct chall
         json_pack("{s:s, s:s, s:o, s:o, s:o, s:b, s:b}", "metric", m->name, "what", track_kind_name(f->track[t].kind),
                   ratio ? "ratio" : "difference", json_number(r->by), "low", json_number(r->low), "high",
                   json_number(r->high), "proven", r->good, "worse", r->bad);
+    json_object_set_new(out, "unheard", json_numbers(r->unheard, 2));
+    json_object_set_new(out, "unfair", json_boolean(r->unfair));
     if (ratio) json_object_set_new(out, "cap", json_number(m->marks.cap));
     if (f->adjustment[t].explained > 0) json_object_set_new(out, "explained", json_number(f->adjustment[t].explained));
     if (isfinite(r->guard)) {

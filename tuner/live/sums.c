@@ -53,11 +53,12 @@ bool sums_are_none(const struct sums *s)
 static json_t *cell_json(const struct sums_cell *c, const struct experiment *x, size_t n_tracks)
 {
     char name[32];
-    json_t *tracks = json_array();
+    json_t *tracks = json_array(), *unheard = json_array();
     for (size_t t = 0; t < n_tracks; t++) json_array_append_new(tracks, levels_json(c->level[t]));
-    json_t *out = json_pack("{s:I, s:s, s:o, s:o, s:o}", "period", (json_int_t)c->period, "variant",
+    for (size_t m = 0; m < x->plan->n_metrics; m++) json_array_append_new(unheard, json_amount(c->unheard[m]));
+    json_t *out = json_pack("{s:I, s:s, s:o, s:o, s:o, s:o}", "period", (json_int_t)c->period, "variant",
                             experiment_variant(x, c->arm, name, sizeof name), "units", json_amount(c->units), "missing",
-                            json_amount(c->missing), "tracks", tracks);
+                            json_amount(c->missing), "unheard", unheard, "tracks", tracks);
     if (c->segment < (long)x->plan->n_segments)
         json_object_set_new(out, "segment", json_string(x->plan->segment[c->segment]));
     return out;
@@ -110,11 +111,28 @@ static enum status read_tracks(const json_t *in, const struct sums *s, struct su
     return STATUS_OK;
 }
 
+/* Without a list it is what is missing altogether, of each. */
+static enum status read_unheard(const json_t *in, const struct experiment *x, struct sums_cell *c, struct error *err)
+{
+    size_t n = x->plan->n_metrics;
+    if (in && json_array_size(in) != n)
+        return error_set(err, STATUS_INVALID, "unheard must be a list of %zu numbers, of each metric one", n);
+    for (size_t m = 0; m < n; m++) {
+        c->unheard[m] = c->missing;
+        if (in && (!levels_count(json_array_get(in, m), &c->unheard[m]) || c->unheard[m] < c->missing ||
+                   c->unheard[m] > c->units))
+            return error_set(err, STATUS_INVALID,
+                             "unheard must be whole numbers, at least what is missing and at most the units");
+    }
+    return STATUS_OK;
+}
+
 static void add_cell(struct sums *s, const struct sums_cell *c)
 {
     struct sums_cell *into = sums_cell(s, c->period, c->segment, c->arm);
     into->units += c->units;
     into->missing += c->missing;
+    for (size_t m = 0; m < LIVE_METRICS_MAX; m++) into->unheard[m] += c->unheard[m];
     for (size_t t = 0; t < s->n_tracks; t++)
         for (size_t i = 0; i < TALLY_LEVELS; i++) into->level[t][i] += c->level[t][i];
 }
@@ -122,7 +140,8 @@ static void add_cell(struct sums *s, const struct sums_cell *c)
 static enum status read_cell(const json_t *in, const struct experiment *x, struct sums *s, struct error *err)
 {
     struct sums_cell c = {0};
-    enum status st = json_only(in, err, "period", "segment", "variant", "units", "missing", "tracks", NULL);
+    enum status st = json_only(in, err, "period", "segment", "variant", "units", "missing", "unheard", "tracks",
+                               NULL);
     if (!st) st = read_place(in, x, &c.period, &c.arm, err);
     if (!st && (!levels_count(json_object_get(in, "units"), &c.units) ||
                 !levels_count(json_object_get(in, "missing"), &c.missing) || c.missing > c.units))
@@ -130,6 +149,7 @@ static enum status read_cell(const json_t *in, const struct experiment *x, struc
     const json_t *segment = json_object_get(in, "segment");
     if (!st && segment && !json_is_string(segment)) st = error_set(err, STATUS_INVALID, "segment must be a text");
     c.segment = live_plan_segment(x->plan, json_string_value(segment));
+    if (!st) st = read_unheard(json_object_get(in, "unheard"), x, &c, err);
     if (!st) st = read_tracks(json_object_get(in, "tracks"), s, &c, err);
     if (!st) add_cell(s, &c);
     return st;

@@ -2,10 +2,12 @@
  * whatever order, so that who collects outcomes elsewhere sends counts instead of units.
  *
  *     {"cells": [{"period": 5, "segment": "long"?, "variant": "challenger", "units": 120, "missing": 2,
- *                 "tracks": [[[0, 40], [64, 80]], …]}, …],
+ *                 "unheard": [2, 5]?, "tracks": [[[0, 40], [64, 80]], …]}, …],
  *      "arrived": [{"period": 5, "variant": "challenger", "units": 130}, …],
  *      "counts": {"taken": 260, …}?}
  *
+ * unheard: of each metric of the plan, of how many units it was not heard; without it, of those that are missing
+ * altogether.
  * tracks: as track.h lists them, [level, units] of those that there are (tuner/rollout/tally.h); each adds up to
  * `units`. arrived: units whose first exposure was in the period, whether their window is closed or not. No segment:
  * all that the plan does not name.
@@ -26,6 +28,7 @@ struct sums_cell {
     long period, segment;
     size_t arm;
     double units, missing;
+    double unheard[LIVE_METRICS_MAX]; /* units of which this metric was not heard */
     double level[LIVE_TRACKS_MAX][TALLY_LEVELS];
 };
 

@@ -6,6 +6,8 @@
 #include <math.h>
 #include <string.h>
 
+enum { FEW = 30 }; /* units of an arm of which nothing is said */
+
 struct matters {
     const struct rollout_view *v;
     struct rollout_matter *matter;
@@ -46,14 +48,14 @@ static bool differ(const double *missing, const double *units)
 
 static void look_at_silence(struct matters *m, const json_t *c)
 {
-    static const double few = 30, much = 0.2;
+    static const double much = 0.2;
     struct arena *a = m->v->a;
     double units[2], missing[2];
     for (size_t i = 0; i < 2; i++) {
         units[i] = pair(json_object_get(c, "units"), i);
         missing[i] = fmin(pair(json_object_get(c, "missing"), i), units[i]);
     }
-    if (units[0] < few || units[1] < few) return;
+    if (units[0] < FEW || units[1] < FEW) return;
     const char *variant = rollout_text(m->v, c, "variant");
     const char *of = arena_printf(a, "nothing was heard of %s of the units of %s, of %s of the champion's",
                                   rollout_percent(m->v, missing[1] / units[1]), variant,
@@ -66,6 +68,39 @@ static void look_at_silence(struct matters *m, const json_t *c)
             "each counts as the plan's 'missing'; see whether outcomes get lost, or take a longer window in the next plan");
 }
 
+/* A metric of which nothing was heard in one arm more often than in the other. */
+static void look_at_metric(struct matters *m, const json_t *c, const json_t *track)
+{
+    struct arena *a = m->v->a;
+    double units[2], unheard[2], missing[2];
+    bool unfair = json_is_true(json_object_get(track, "unfair"));
+    for (size_t i = 0; i < 2; i++) {
+        units[i] = pair(json_object_get(c, "units"), i);
+        missing[i] = pair(json_object_get(c, "missing"), i);
+        unheard[i] = fmin(pair(json_object_get(track, "unheard"), i), units[i]);
+    }
+    bool apart = unheard[0] > missing[0] || unheard[1] > missing[1]; /* else look_at_silence has said so */
+    if (units[0] < FEW || units[1] < FEW || !(unfair || (apart && differ(unheard, units)))) return;
+    const char *metric = rollout_text(m->v, track, "metric"), *variant = rollout_text(m->v, c, "variant");
+    add(m, unfair ? HEALTH_WRONG : HEALTH_LOOK, "missing",
+        arena_printf(a, "%s was not heard of %s of the champion's units, of %s of those of %s%s", metric,
+                     rollout_percent(m->v, unheard[0] / units[0]), rollout_percent(m->v, unheard[1] / units[1]), variant,
+                     unfair ? ": that alone would make it look better, and nothing of it is proven" : ""),
+        unfair ? "see why the champion's lack it, stop, and start again; if the challenger fails less, promote it yourself"
+               : "each counts as the plan's 'missing'; see whether that arm fails, or does not tell it");
+}
+
+static void look_at_metrics(struct matters *m, const json_t *c)
+{
+    const json_t *track;
+    size_t i;
+    json_array_foreach(json_object_get(c, "metrics"), i, track)
+    {
+        const char *what = json_string_value(json_object_get(track, "what"));
+        if (what && strcmp(what, "bill") != 0) look_at_metric(m, c, track);
+    }
+}
+
 static void look_at_challengers(struct matters *m)
 {
     const json_t *c;
@@ -73,7 +108,9 @@ static void look_at_challengers(struct matters *m)
     json_array_foreach(json_object_get(m->v->x, "challengers"), i, c)
     {
         look_at_shares(m, c);
-        if (!rollout_is_dropped(c)) look_at_silence(m, c);
+        if (rollout_is_dropped(c)) continue;
+        look_at_silence(m, c);
+        look_at_metrics(m, c);
     }
 }
 
