@@ -2,6 +2,7 @@
 """The live side over HTTP: who may what, rollouts and their experiments, orders of two at once, rulesets, outcomes that
 survive kill -9, bad bodies, a database that refuses. NOCTURNE_BIN is the folder of the binaries."""
 import contextlib
+import gzip
 import hashlib
 import http.client
 import json
@@ -383,6 +384,9 @@ class Outcomes(Live):
             answer = self.call("POST", "/rollouts/s/outcomes", text=text, headers={"Content-Type": "application/json"}, token=self.client)
             self.assertEqual(answer.status, status, (text[:40], answer.body))
         self.assertEqual(self.call("POST", "/rollouts/s/outcomes", text='{"outcomes": []}', token=self.client).status, 415)
+        packed = {"headers": {"Content-Type": "application/json", "Content-Encoding": "gzip"}, "text": gzip.compress(b'{"outcomes": []}')}
+        self.refused(self.call("POST", "/rollouts/s/outcomes", token=self.client, **packed), 415, "not compressed ('gzip')")
+        self.refused(self.call("PUT", "/studies/s/files/trial.sh", **packed), 415, "not compressed")
         self.refused(self.tell([], name="t"), 404, "no rollout 't'")
         self.assertEqual(self.tell([]).json["taken"], 0)
 

@@ -149,6 +149,16 @@ static bool expect_json(struct request *r)
     return false;
 }
 
+/* Whatever it is, it would be taken for something else. */
+static bool expect_plain(struct request *r)
+{
+    const char *packed = http_request_header(r->http, "Content-Encoding");
+    if (r->http->n == 0 || !packed || strcasecmp(packed, "identity") == 0) return true;
+    request_problem(r, 415, "send it as it is, not compressed ('%.40s'); exporters of OTLP call that compression: none",
+                    packed);
+    return false;
+}
+
 static bool read_json(struct request *r)
 {
     struct error err;
@@ -278,7 +288,7 @@ void dispatch_handle(void *data, struct http_request *http)
         request_problem(r, 503, "the service is stopping");
         return;
     }
-    if (!may_change(r) || answer_again(r)) return;
+    if (!expect_plain(r) || !may_change(r) || answer_again(r)) return;
     bool json = r->route->body == BODY_JSON || r->route->body == BODY_OPTIONAL_JSON;
     if ((json && !read_json(r)) || (r->route->body == BODY_LATER_JSON && !expect_json(r))) return;
     hear_client(r);
