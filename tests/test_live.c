@@ -147,7 +147,7 @@ static void test_live__what_falls_in_the_shadow_is_taken_back_before_anybody_see
     assert_phase(&w, "rolled back");
     json_t *status, *e = experiment_of(&w, &status);
     assert_contains(json_string_value(json_object_get(e, "why")), "pairs in the shadow");
-    assert_contains(json_string_value(json_object_get(e, "why")), "em -");
+    assert_contains(json_string_value(json_object_get(e, "why")), "em −");
     assert_near(exposed_to_challengers(e), 0, 0);
     json_decref(status);
     world_close(&w);

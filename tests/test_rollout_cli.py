@@ -373,6 +373,31 @@ class Outcomes(Live):
         self.rollout("stop", "s")
         self.assertIn("0 taken, 0 repeated, 0 late, 1 not counted", self.rollout("outcomes", "s", stdin=lines[0]))
 
+    def test_a_metric_that_one_arm_does_not_tell_is_said(self):
+        self.write("plan.yaml", PLAN.replace("effect: 0.1}", "effect: 0.1, guard: 0.9, margin: 0.9}").replace("cap: 512}", "cap: 512, guard: 9, margin: 1}"))
+        for arm, says in (("champion", r"wrong, missing: tokens was not heard of 100 % of the champion's units, of 0 % of those of challenger: that alone would"),
+                          ("challenger", r"look, missing: tokens was not heard of 0 % of the champion's units, of 100 % of those of challenger\n")):
+            self.start()
+            lines = [json.loads(line) for line in self.outcomes(600).splitlines()]
+            for line in lines:
+                if (line["variant"] == "champion") == (arm == "champion"):
+                    del line["metrics"]["tokens"]
+            self.rollout("outcomes", "s", stdin="\n".join(map(json.dumps, lines)))
+            until("they are scored", lambda: (self.rollout("tick", "s"), self.experiment()["counts"]["scored"] + self.experiment()["counts"]["spanned"] == 600)[1])
+            self.assertRegex(self.rollout("status", "s"), says)
+            if self.experiment()["phase"] == "running":
+                self.rollout("stop", "s")
+
+    def test_a_clock_that_was_set_back_is_said(self):
+        self.write("offset", "864000")
+        ahead = {"LD_PRELOAD": os.path.join(os.path.dirname(NOCTURNE), "libset_clock.so"), "TEST_CLOCK": os.path.join(self.dir, "offset"),
+                 "ASAN_OPTIONS": "verify_asan_link_order=0:detect_leaks=0"}
+        subprocess.run([NOCTURNE, "rollout", "start", "s", "--plan", "plan.yaml"], cwd=self.dir, env={**os.environ, **ahead}, check=True, capture_output=True)
+        self.assertRegex(self.rollout("status", "s"), r"wrong, clock: the last change of the shares is (239h|240h 00m)\S* .*ahead of this machine's clock: until then nothing is scored")
+        self.rollout("stop", "s")
+        self.start()
+        self.assertNotIn("wrong, clock", self.rollout("status", "s"))
+
     def test_many_refused_are_counted(self):
         self.start()
         bad = "\n".join(json.dumps({"unit": f"u{i}"}) for i in range(300)) + "\n"

@@ -388,7 +388,7 @@ static const char doc[] =
     "The winner of a study goes live: a rollout serves its champion, and an experiment tries challengers against it "
     "on a growing part of the units (users, sessions, requests), until it is proven, or taken back.\v"
     "start     a new experiment: the study's best beside what is served\n"
-    "status    what is known so far, what is wrong, what happens next\n"
+    "status    what is known so far, how it came, what is wrong, what happens next\n"
     "ramp      the next step of the ramp\n"
     "pause     the champion for all, for now; resume goes on\n"
     "promote   the challenger is the champion from now on\n"

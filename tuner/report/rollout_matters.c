@@ -195,12 +195,30 @@ static void look_who_scores(struct matters *m)
         arena_printf(v->a, "'nocturne serve' does it, or 'nocturne rollout tick --follow'"));
 }
 
+/* A clock that was set back: time stands still until it has come so far again, or a service's that has not ended goes on. */
+static void look_at_clock(struct matters *m)
+{
+    static const double little = 60000;
+    struct arena *a = m->v->a;
+    char span[40];
+    double now = json_number_at(m->v->status, "now_ms"), last = 0;
+    const json_t *period;
+    size_t i;
+    json_array_foreach(json_object_get(m->v->x, "periods"), i, period) last = fmax(last, rollout_whole(period, "from_ms"));
+    if (!rollout_is_open(m->v) || !(last > now + little)) return;
+    add(m, HEALTH_WRONG, "clock",
+        arena_printf(a, "the last change of the shares is %s ahead of this machine's clock: until then nothing is scored",
+                     words_show_duration((int64_t)(last - now), span, sizeof span)),
+        "set the clock right; if it was wrong when that was written, stop, and start again");
+}
+
 size_t rollout_matters(const struct rollout_view *v, struct rollout_matter *ret)
 {
     struct matters m = {.v = v, .matter = ret};
     if (v->killed)
         add(&m, HEALTH_WRONG, "killed", arena_printf(v->a, "everybody gets the champion: %s", v->killed),
             arena_printf(v->a, "when it is over: 'nocturne rollout revive %s%s'", v->name, v->where));
+    look_at_clock(&m);
     look_who_scores(&m);
     look_at_challengers(&m);
     look_at_counts(&m);
