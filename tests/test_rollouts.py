@@ -378,7 +378,7 @@ class Outcomes(Live):
 
     def test_bodies_that_are_no_outcomes(self):
         self.try_it()
-        for text, status in (("", 400), ("[]", 400), ("{", 400), ('{"outcomes": [NaN]}', 400), ("{}", 422), ('{"outcomes": {}}', 422),
+        for text, status in (("", 400), ("[]", 400), ("{", 400), ('{"outcomes": [NaN', 400), ('{"outcomes": [NaN]} x', 400), ("{}", 422), ('{"outcomes": {}}', 422),
                              ('{"outcomes": [], "more": 1}', 422), (json.dumps({"outcomes": [{}] * 10001}), 422), ('{"outcomes": [' + "[" * 400000 + "]}", 400),
                              (json.dumps({"outcomes": ["x" * 1100000]}), 413)):
             answer = self.call("POST", "/rollouts/s/outcomes", text=text, headers={"Content-Type": "application/json"}, token=self.client)
@@ -389,6 +389,22 @@ class Outcomes(Live):
         self.refused(self.call("PUT", "/studies/s/files/trial.sh", **packed), 415, "not compressed")
         self.refused(self.tell([], name="t"), 404, "no rollout 't'")
         self.assertEqual(self.tell([]).json["taken"], 0)
+
+    def test_one_that_is_no_json_takes_no_other_along(self):
+        self.try_it()
+        good = [json.dumps(self.item(f"u{i}")) for i in range(8)]
+        bad = ['{"unit": "a\\u0000b", "variant": "champion"}', '{"unit": "a", "variant": "champion", "id": "\\ud800"}',
+               '{"unit": "a", "variant": "champion", "id": "1", "metrics": {"em": 1%s}}' % ("0" * 400), '{"unit": "a", "expected": NaN}',
+               '{"unit": "], \\"}", "metrics": {"em": 1e999}}', "{]}"]
+        items = [x for pair in zip(good, bad[:5]) for x in pair] + good[5:]
+        send = lambda text: self.call("POST", "/rollouts/s/outcomes", text=text, headers={"Content-Type": "application/json"}, token=self.client)
+        answer = send('{"outcomes": [' + ", ".join(items) + "]}").json
+        self.assertEqual((answer["taken"], [r["index"] for r in answer["refused"]]), (8, [1, 3, 5, 7, 9]))
+        self.assertIn("in JSON: without NaN", answer["refused"][0]["why"])
+        self.assertEqual(send('{"outcomes": [' + ", ".join(items) + "]}").json["repeated"], 8)
+        for text in bad[5:]:  # nobody knows where they end
+            self.assertEqual(send('{"outcomes": [' + good[0] + ", " + text + "]}").status, 400, text)
+        self.assertEqual(send('{"outcomes": [' + "[NaN], " * 10000 + "1]}").status, 400)
 
     def test_ten_thousand_with_all_that_one_can_have_are_one_body(self):
         self.try_it()

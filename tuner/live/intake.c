@@ -171,7 +171,8 @@ static enum status read_item(const struct lane *l, const json_t *in, int64_t now
     *x = (struct item){.at_ms = now_ms, .period_number = -1, .expected = NAN};
     enum status s = json_is_object(in) ? json_only(in, err, "unit", "id", "at_ms", "experiment", "period", "variant",
                                                    "segment", "expected", "metrics", "shadow", NULL)
-                                       : error_set(err, STATUS_INVALID, "an outcome must be an object");
+                                       : error_set(err, STATUS_INVALID, "an outcome must be an object, in JSON: without NaN, \\u0000 "
+                                                                      "and halves of surrogates");
     if (!s) s = read_text(in, "unit", ASSIGNMENT_UNIT_MAX, &x->unit, err);
     if (!s && !x->unit) s = error_set(err, STATUS_INVALID, "unit is missing: who was served?");
     if (!s) s = read_text(in, "id", INTAKE_ID_MAX, &x->id, err);

@@ -23,6 +23,7 @@
 #include "tuner/live/needs.h"
 #include "tuner/live/plan.h"
 #include "tuner/live/ruleset.h"
+#include "tuner/live/salvage.h"
 #include "tuner/live/telemetry.h"
 #include "tuner/live/watch.h"
 #include "tuner/live/watch_study.h"

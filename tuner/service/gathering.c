@@ -79,7 +79,8 @@ static enum status parse(struct parcel *p)
     if (json_marks(p->body, p->n) > MARKS_MAX)
         return error_set(err, STATUS_INVALID, "this JSON has more than %d commas, colons and brackets; send less at once",
                          MARKS_MAX);
-    if (json_parse_object(p->body, p->n, &p->json, err)) return err->status;
+    if (json_parse_object(p->body, p->n, &p->json, err) && !salvage_outcomes(p->body, p->n, &p->json))
+        return err->status;
     p->fault = 422;
     enum status s = json_only(p->json, err, "outcomes", NULL);
     if (!s) p->fault = 0;
