@@ -164,15 +164,21 @@ static enum status read_expected(const json_t *in, double *ret, struct error *er
     return STATUS_OK;
 }
 
+static enum status check_keys(const json_t *in, struct error *err)
+{
+    if (json_is_object(in))
+        return json_only(in, err, "unit", "id", "at_ms", "experiment", "period", "variant", "segment", "expected",
+                         "metrics", "shadow", NULL);
+    return error_set(err, STATUS_INVALID,
+                     "an outcome must be an object, in JSON: without NaN, \\u0000 and halves of surrogates");
+}
+
 static enum status read_item(const struct lane *l, const json_t *in, int64_t now_ms, struct item *x,
                              struct error *err)
 {
     const char *segment = NULL;
     *x = (struct item){.at_ms = now_ms, .period_number = -1, .expected = NAN};
-    enum status s = json_is_object(in) ? json_only(in, err, "unit", "id", "at_ms", "experiment", "period", "variant",
-                                                   "segment", "expected", "metrics", "shadow", NULL)
-                                       : error_set(err, STATUS_INVALID, "an outcome must be an object, in JSON: without NaN, \\u0000 "
-                                                                      "and halves of surrogates");
+    enum status s = check_keys(in, err);
     if (!s) s = read_text(in, "unit", ASSIGNMENT_UNIT_MAX, &x->unit, err);
     if (!s && !x->unit) s = error_set(err, STATUS_INVALID, "unit is missing: who was served?");
     if (!s) s = read_text(in, "id", INTAKE_ID_MAX, &x->id, err);

@@ -82,12 +82,14 @@ static void look_at_metric(struct matters *m, const json_t *c, const json_t *tra
     bool apart = unheard[0] > missing[0] || unheard[1] > missing[1]; /* else look_at_silence has said so */
     if (units[0] < FEW || units[1] < FEW || !(unfair || (apart && differ(unheard, units)))) return;
     const char *metric = rollout_text(m->v, track, "metric"), *variant = rollout_text(m->v, c, "variant");
+    const char *fair = "see whether that arm fails, or does not tell it: each counts as the plan's 'missing'",
+               *not = "see why the champion's lack it, stop, and start again; if the challenger fails less, promote it";
     add(m, unfair ? HEALTH_WRONG : HEALTH_LOOK, "missing",
         arena_printf(a, "%s was not heard of %s of the champion's units, of %s of those of %s%s", metric,
-                     rollout_percent(m->v, unheard[0] / units[0]), rollout_percent(m->v, unheard[1] / units[1]), variant,
+                     rollout_percent(m->v, unheard[0] / units[0]), rollout_percent(m->v, unheard[1] / units[1]),
+                     variant,
                      unfair ? ": that alone would make it look better, and nothing of it is proven" : ""),
-        unfair ? "see why the champion's lack it, stop, and start again; if the challenger fails less, promote it yourself"
-               : "each counts as the plan's 'missing'; see whether that arm fails, or does not tell it");
+        unfair ? not : fair);
 }
 
 static void look_at_metrics(struct matters *m, const json_t *c)
@@ -195,7 +197,7 @@ static void look_who_scores(struct matters *m)
         arena_printf(v->a, "'nocturne serve' does it, or 'nocturne rollout tick --follow'"));
 }
 
-/* A clock that was set back: time stands still until it has come so far again, or a service's that has not ended goes on. */
+/* A clock that was set back: time stands still until it has come so far again. */
 static void look_at_clock(struct matters *m)
 {
     static const double little = 60000;
@@ -204,10 +206,14 @@ static void look_at_clock(struct matters *m)
     double now = json_number_at(m->v->status, "now_ms"), last = 0;
     const json_t *period;
     size_t i;
-    json_array_foreach(json_object_get(m->v->x, "periods"), i, period) last = fmax(last, rollout_whole(period, "from_ms"));
+    json_array_foreach(json_object_get(m->v->x, "periods"), i, period)
+    {
+        last = fmax(last, rollout_whole(period, "from_ms"));
+    }
     if (!rollout_is_open(m->v) || !(last > now + little)) return;
     add(m, HEALTH_WRONG, "clock",
-        arena_printf(a, "the last change of the shares is %s ahead of this machine's clock: until then nothing is scored",
+        arena_printf(a, "the last change of the shares is %s ahead of this machine's clock: until then nothing is "
+                        "scored",
                      words_show_duration((int64_t)(last - now), span, sizeof span)),
         "set the clock right; if it was wrong when that was written, stop, and start again");
 }

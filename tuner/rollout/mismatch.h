@@ -18,8 +18,8 @@ struct arrivals { /* of one step */
 /* log E; an alarm at log(1/alpha). */
 double mismatch_evidence(const struct arrivals *steps, size_t n);
 
-/* Of units that lack something, are there more of the champion's than its share? By tilts −0.01 · 2^j up to −2.56: where
- * it is only the champion's that do, thirty of them at equal shares are enough for alpha 1 %. */
+/* Of units that lack something, are there more of the champion's than its share? By tilts −0.01 · 2^j up to −2.56:
+ * where it is only the champion's that do, thirty of them at equal shares are enough for alpha 1 %. */
 double mismatch_of_champion(const struct arrivals *steps, size_t n);
 
 #endif
