@@ -51,6 +51,7 @@
 enum {
     SALT_MAX_ = 128,
     UNIT_MAX_ = 1024,
+    NAME_MAX_ = 100,  /* bytes of a rollout's name */
     TEXT_MAX_ = 1 << 20, /* bytes of a ruleset */
     DEPTH_MAX = 64,
     LINE_MAX_ = 16384, /* bytes of an outcome */
@@ -151,7 +152,7 @@ static int is_text(const char *s, size_t n)
 
 static int is_unit(const char *unit, size_t n)
 {
-    return n > 0 && n <= UNIT_MAX_ && is_text(unit, n);
+    return n > 0 && n <= UNIT_MAX_ && !memchr(unit, 0, n) && is_text(unit, n);
 }
 
 /* With its final 0; a salt of more bytes is none. */
@@ -1038,8 +1039,8 @@ int nocturne_live_outcome(struct nocturne_live *l, const struct nocturne_variant
 static int is_name(const char *name)
 {
     size_t n = name ? strlen(name) : 0;
-    return n > 0 && n <= SALT_MAX_ &&
-           strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-") == n;
+    return n > 0 && n <= NAME_MAX_ && *name != '.' &&
+           strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-") == n;
 }
 
 /* 0: there is none, or it is too long. */

@@ -74,7 +74,7 @@ enum nocturne_reason {
     NOCTURNE_DISABLED,        /* killed on this machine */
     NOCTURNE_STALE,           /* the ruleset is older than it is valid */
     NOCTURNE_DEFAULT,         /* there has been no ruleset yet */
-    NOCTURNE_ERROR            /* no unit: empty, longer than 1,024 bytes, no UTF-8 */
+    NOCTURNE_ERROR            /* no unit: empty, longer than 1,024 bytes, no UTF-8, with a NUL */
 };
 
 struct nocturne_variant {

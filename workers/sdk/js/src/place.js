@@ -4,7 +4,7 @@
 export const SALT_MAX = 128, UNIT_MAX = 1024; // bytes
 
 const utf8 = new TextEncoder();
-const lone = /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/;
+export const lone = /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/;
 
 // Fractional parts of roots of the first primes, exactly: of so many bits that floating point is no question.
 const primes = [];
@@ -41,9 +41,9 @@ function compress(h, at) {
   h[0] += a, h[1] += b, h[2] += c, h[3] += d, h[4] += e, h[5] += f, h[6] += g, h[7] += k;
 }
 
-/** Bytes of a unit; throws: it is empty, longer than 1,024 bytes, or no text. */
+/** Bytes of a unit; throws: it is empty, longer than 1,024 bytes, or no text (a NUL is none). */
 export function unitBytes(unit) {
-  if (typeof unit !== "string" || lone.test(unit)) throw new TypeError("a unit is a text");
+  if (typeof unit !== "string" || lone.test(unit) || unit.includes("\0")) throw new TypeError("a unit is a text without a NUL");
   const bytes = utf8.encode(unit);
   if (!bytes.length || bytes.length > UNIT_MAX) throw new RangeError(`a unit is a text of 1 to ${UNIT_MAX} bytes, not of ${bytes.length}`);
   return bytes;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { Memory } from "./outbox.js";
+import { lone } from "./place.js";
 import { Ruleset } from "./ruleset.js";
 
 const LINE_MAX = 16_384, EXPOSED_MAX = 100_000, SEND_MS = 1000, PATIENCE_MS = 10_000, BACKOFF_MAX_MS = 60_000, REASONS_MAX = 100;
@@ -58,7 +59,7 @@ class Variant {
 export class Rollout {
   constructor(name, options = {}) {
     const { url, token, defaults = {}, outbox = new Memory(), isKilled = () => false, warn = (text) => console.warn(text) } = options;
-    if (!/^[A-Za-z0-9_-]{1,128}$/.test(name)) throw new TypeError(`${name} is no name of a rollout: letters, digits, '_', '-'`);
+    if (!/^[A-Za-z0-9_-][A-Za-z0-9_.-]{0,99}$/.test(name)) throw new TypeError(`${name} is no name of a rollout: letters, digits, '_', '-', '.'`);
     Object.assign(this, { name, url: url?.replace(/\/+$/, ""), token, defaults, outbox, isKilled, tell: warn });
     this.rules = null;
     this.fresh = null; // since when the rules are known to be right
@@ -289,7 +290,8 @@ function numbers(metrics) {
 }
 
 function lineOf(v, { id, segment, expected, metrics, shadow }, at) {
-  if (!Number.isFinite(at)) throw new TypeError("its time is no number");
+  if (!(Math.abs(at) <= Number.MAX_SAFE_INTEGER)) throw new TypeError("its time is no number of milliseconds");
+  if (lone.test(String(id)) || String(id).includes("\0")) throw new TypeError("an id is a text without a NUL");
   if (expected !== undefined && !Number.isFinite(expected)) throw new TypeError("expected is no number");
   const counted = v.experiment === null ? {} : { experiment: v.experiment, period: v.period };
   const said = metrics && { id: String(id), metrics: numbers(metrics) };

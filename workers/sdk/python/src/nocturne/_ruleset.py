@@ -21,8 +21,10 @@ def place(salt: str, unit: str) -> float:
 
 
 def unit_bytes(unit: str) -> bytes:
-    """ValueError: it is empty, longer than 1,024 bytes, or no text."""
+    """ValueError: it is empty, longer than 1,024 bytes, or no text (a NUL is none)."""
     bytes_ = unit.encode()
+    if b"\0" in bytes_:
+        raise ValueError("a unit is a text without a NUL")
     if not 0 < len(bytes_) <= UNIT_MAX:
         raise ValueError(f"a unit is a text of 1 to {UNIT_MAX} bytes, not of {len(bytes_)}")
     return bytes_

@@ -110,8 +110,8 @@ class Rollout:
 
     def __init__(self, name: str, url: Optional[str] = None, token: Optional[str] = None, token_file: Optional[str] = None,
                  folder: Optional[str] = None, *, default: Optional[Dict[str, Any]] = None, spool: int = 64 << 20) -> None:
-        if not re.fullmatch(r"[A-Za-z0-9_-]{1,128}", name):
-            raise ValueError(f"{name!r} is no name of a rollout: letters, digits, '_', '-'")
+        if not re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,99}", name):
+            raise ValueError(f"{name!r} is no name of a rollout: letters, digits, '_', '-', '.'")
         env = os.environ.get
         self.name = name
         self._service = _Service(url or env("NOCTURNE_URL"), token or env("NOCTURNE_TOKEN"),
@@ -406,10 +406,17 @@ def _is_killed(name: str) -> bool:
 
 
 def _line(v: Variant, item: Dict[str, Any], at: Optional[float]) -> bytes:
-    said: Dict[str, Any] = {"unit": v.unit, "variant": v.variant, "at_ms": int((time.time() if at is None else at) * 1000)}
+    at_ms = int((time.time() if at is None else at) * 1000)
+    if abs(at_ms) >= 2**53:
+        raise ValueError(f"{at} is no time")
+    if "\0" in item.get("id", ""):
+        raise ValueError("an id is a text without a NUL")
+    said: Dict[str, Any] = {"unit": v.unit, "variant": v.variant, "at_ms": at_ms}
     if v.experiment is not None:
         said.update(experiment=v.experiment, period=v.period)
     said.update((name, value) for name, value in item.items() if value is not None)
+    if item.get("expected") is not None:
+        said["expected"] = _finite(item["expected"])
     if "metrics" in item:
         said["metrics"] = _numbers(item["metrics"])
     if item.get("shadow"):
@@ -421,7 +428,14 @@ def _line(v: Variant, item: Dict[str, Any], at: Optional[float]) -> bytes:
 
 
 def _numbers(metrics: Dict[str, float]) -> Dict[str, float]:
-    return {name: _metric(value) for name, value in metrics.items()}
+    return {name: _finite(_metric(value)) for name, value in metrics.items()}
+
+
+def _finite(value: float) -> float:
+    """ValueError, OverflowError: it is no number that all languages can read."""
+    if not math.isfinite(value):
+        raise ValueError(f"{value} is no number")
+    return value
 
 
 def _said_by(status: int, body: bytes) -> str:
