@@ -310,7 +310,7 @@ static void test_store__check_finds_broken_references(void **state)
     s = open_store();
     assert_ok(store_check(s, on_problem, &problems, &err), err);
     assert_int_equal(problems, 1);
-    assert_int_equal(store_version(), 12);
+    assert_int_equal(store_version(), 13);
     store_close(s);
 }
 

@@ -53,7 +53,7 @@ extern "C" {
 struct nocturne_live;
 
 struct nocturne_live_options {
-    const char *rollout; /* letters, digits, '_', '-' */
+    const char *rollout; /* 1 to 100 letters, digits, '_', '-', '.', which is not the first */
     const char *folder;  /* NULL: ~/.local/state/nocturne/live; a local file system; all processes may have the same */
     size_t spool_bytes; /* that outcomes may take on the disk, of all processes; then new ones are refused; 0: 64 MiB */
     void (*say)(void *data, const char *text); /* NULL: nobody is told what is wrong with the ruleset; once each time */
