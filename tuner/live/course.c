@@ -51,10 +51,15 @@ static long period_now(const struct record *r)
     return (long)(r->experiment.n_periods - 1);
 }
 
-/* Scored since it was learnt what is usual. */
+/* Of both arms, as the judgement has them; of several challengers the most. */
 static int64_t units_of(const struct record *r)
 {
-    return (int64_t)(r->experiment.counts.scored - r->findings.learnt);
+    double most = 0;
+    for (size_t i = 0; i < r->findings.n_challengers; i++) {
+        const double *units = r->findings.challenger[i].units;
+        most = fmax(most, units[ARM_CHAMPION] + units[ARM_CHALLENGER]);
+    }
+    return (int64_t)most;
 }
 
 static bool is_due(const struct record *r, enum course_why why, const struct store_course *last)
