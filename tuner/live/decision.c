@@ -82,7 +82,6 @@ static struct decision look_at_clock(const struct experiment *x, int64_t now_ms)
 
 static struct decision look_for_winner(const struct experiment *x, const struct findings *f, const struct judgement *j)
 {
-    char name[32];
     int best = -1;
     for (size_t i = 0; i < j->n; i++) {
         bool may = j->challenger[i].word == VERDICT_ADOPT && !x->dropped[i];
@@ -90,8 +89,8 @@ static struct decision look_for_winner(const struct experiment *x, const struct 
     }
     if (best < 0 || (x->winner == best && !f->plan->promote_alone)) return (struct decision){0};
     struct decision d = {.act = f->plan->promote_alone ? ACT_PROMOTE : ACT_ASK, .challenger = (size_t)best};
-    return do_it(d, "%s: adopt, after %.0f units", experiment_variant(x, (size_t)best + 1, name, sizeof name),
-                 f->challenger[best].units[0] + f->challenger[best].units[1]);
+    return do_it(d, "all is proven, after %.0f units",
+                 f->challenger[best].units[ARM_CHAMPION] + f->challenger[best].units[ARM_CHALLENGER]);
 }
 
 static struct decision look_at_ramp(const struct experiment *x, const struct findings *f)
