@@ -445,11 +445,13 @@ test("what is live: as it happens, in the words of the command; an operator give
     await looking.locator("[data-part=happened] li").first().waitFor();
     assert.equal(await looking.locator("[data-action]").count(), 0);
     assert.equal(await looking.evaluate(async (token) => (await fetch("/api/v1/rollouts/done/kill", { method: "POST", headers: { Authorization: `Bearer ${token}` } })).status, world.viewer), 403);
-    const tried = (await world.call("GET", "/rollouts/done")).experiment.variants.challenger.trial;
+    const { champion: { trial: served }, experiment: { variants: { challenger: { trial: tried } } } } = await world.call("GET", "/rollouts/done");
     await order("promote", "though it has not proven itself");
     for (const who of [page, looking]) await who.locator("[data-part=served]").getByText(`Trial ${tried}`).waitFor();
     await until("each event has a line", async () => (await page.locator("[data-part=happened] li").count()) === loop().version);
     assert.equal(await page.locator("[data-action=ramp]").count(), 0);
+    await order("rollback", "Take the promotion back");
+    for (const who of [page, looking]) await who.locator("[data-part=served]").getByText(`Trial ${served}`).waitFor();
     await close(page);
     await close(looking);
 });

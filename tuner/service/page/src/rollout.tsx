@@ -140,6 +140,7 @@ function offers(l: Loop): Offer[] {
     if (open && x!.phase !== "paused") all.push({ order: "pause", button: "Pause", text: "Pause the experiment? Everybody gets the champion until it is resumed." });
     if (x?.phase === "paused") all.push({ order: "resume", button: "Resume", text: "Go on with the experiment? The same people get what is tried." });
     if (open) all.push({ order: "rollback", button: "Roll back", text: "End the experiment? Everybody gets the champion, for good." });
+    if (x?.phase === "promoted") all.push({ order: "rollback", button: "Roll back", text: "Take the promotion back? Everybody gets the champion before it." });
     if (l.killed) all.push({ order: "revive", button: "Revive", text: "Let clients be assigned again?" });
     else all.push({ order: "kill", button: "Kill", text: `Serve everybody the champion of ${l.rollout} at once, whatever runs?` });
     return all;
