@@ -1,6 +1,7 @@
 #include "tuner/base/json.h"
 
 #include "tuner/base/arena.h"
+#include "tuner/base/words.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -194,6 +195,17 @@ json_t *json_amount(double v)
 {
     bool whole = v == floor(v) && fabs(v) <= 9007199254740992.0;
     return whole ? json_integer((json_int_t)v) : json_number(v);
+}
+
+json_t *json_pair(double low, double high)
+{
+    return json_pack("[o, o]", json_amount(low), json_amount(high));
+}
+
+json_t *json_duration(int64_t ms)
+{
+    char text[40];
+    return ms ? json_string(words_give_duration(ms, text, sizeof text)) : json_integer(0);
 }
 
 enum layout { LAYOUT_TIGHT, LAYOUT_LINE, LAYOUT_INDENTED };

@@ -8,6 +8,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* Commas, colons and opening brackets outside of texts: no value takes memory without one, whatever its bytes. */
 size_t json_marks(const char *text, size_t len);
@@ -31,6 +32,10 @@ json_t *json_numbers(const double *v, size_t n);
 bool json_numbers_read(const json_t *v, double *ret, size_t n);
 /* The same, and whole numbers as integers: 7, not 7.0. */
 json_t *json_amount(double v);
+/* [low, high], as amounts. */
+json_t *json_pair(double low, double high);
+/* As a study file has it, "90s"; nothing is 0. */
+json_t *json_duration(int64_t ms);
 
 /* Text of a value, of any kind. Each number has as few digits as its round trip needs, and a real stays one ("1.0",
  * "1.0e-05"), so that YAML 1.1, TOML and Python read it as the number that it is. Caller frees. */

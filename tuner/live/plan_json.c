@@ -1,24 +1,11 @@
 /* A plan as JSON, which is YAML: live_plan_read reads it back to the same. */
 #include "tuner/live/plan.h"
 
-#include "tuner/base/words.h"
-
 #include <math.h>
 
 static void put(json_t *out, const char *key, double v)
 {
     json_object_set_new(out, key, json_amount(v));
-}
-
-static void put_duration(json_t *out, const char *key, int64_t ms)
-{
-    char text[40];
-    json_object_set_new(out, key, ms ? json_string(words_give_duration(ms, text, sizeof text)) : json_integer(0));
-}
-
-static json_t *pair_json(double low, double high)
-{
-    return json_pack("[o, o]", json_amount(low), json_amount(high));
 }
 
 /* ---- metrics ---- */
@@ -30,7 +17,7 @@ static json_t *amount_json(const struct live_metric *m)
     put(out, "margin", m->margin);
     put(out, "guard", m->guard);
     if (m->marks.cap > 0) put(out, "cap", m->marks.cap);
-    if (m->marks.low > 0) json_object_set_new(out, "marks", pair_json(m->marks.low, m->marks.high));
+    if (m->marks.low > 0) json_object_set_new(out, "marks", json_pair(m->marks.low, m->marks.high));
     if (!isnan(m->missing)) put(out, "missing", m->missing);
     return out;
 }
@@ -38,7 +25,7 @@ static json_t *amount_json(const struct live_metric *m)
 static json_t *scale_json(const struct live_metric *m)
 {
     json_t *out = json_pack("{s:s, s:s, s:o}", "prove", m->proof == PROOF_NOT_WORSE ? "not_worse" : "nothing", "goal",
-                            m->minimize ? "minimize" : "maximize", "range", pair_json(m->low, m->high));
+                            m->minimize ? "minimize" : "maximize", "range", json_pair(m->low, m->high));
     put(out, "margin", m->margin);
     put(out, "effect", m->effect);
     put(out, "guard", m->guard);
@@ -80,7 +67,7 @@ static void put_lists(const struct live_plan *p, json_t *out)
     if (p->group.salt)
         json_object_set_new(
             out, "group",
-            json_pack("{s:s, s:o}", "name", p->group.salt, "part", pair_json(p->group.from, p->group.to)));
+            json_pack("{s:s, s:o}", "name", p->group.salt, "part", json_pair(p->group.from, p->group.to)));
     json_decref(overrides);
     json_decref(segments);
     json_decref(measured);
@@ -89,9 +76,9 @@ static void put_lists(const struct live_plan *p, json_t *out)
 json_t *live_plan_json(const struct live_plan *p)
 {
     json_t *out = json_pack("{s:o, s:o}", "metrics", metrics_json(p), "ramp", ramp_json(p));
-    put_duration(out, "window", p->window_ms);
-    put_duration(out, "late", p->late_ms);
-    put_duration(out, "silence", p->silence_ms);
+    json_object_set_new(out, "window", json_duration(p->window_ms));
+    json_object_set_new(out, "late", json_duration(p->late_ms));
+    json_object_set_new(out, "silence", json_duration(p->silence_ms));
     put(out, "step_units", p->step_units);
     put(out, "units", p->units);
     put(out, "learn", p->learn);

@@ -1,24 +1,11 @@
 /* A plan as JSON, which is YAML: watch_plan_read reads it back to the same. */
 #include "tuner/live/watch.h"
 
-#include "tuner/base/words.h"
-
 #include <math.h>
 
 static void put(json_t *out, const char *key, double v)
 {
     if (!isnan(v)) json_object_set_new(out, key, json_amount(v));
-}
-
-static void put_duration(json_t *out, const char *key, int64_t ms)
-{
-    char text[40];
-    json_object_set_new(out, key, ms ? json_string(words_give_duration(ms, text, sizeof text)) : json_integer(0));
-}
-
-static json_t *pair_json(double low, double high)
-{
-    return json_pack("[o, o]", json_amount(low), json_amount(high));
 }
 
 static json_t *metric_json(const struct watch_metric *m)
@@ -27,10 +14,10 @@ static json_t *metric_json(const struct watch_metric *m)
     if (m->amount) {
         json_object_set_new(out, "amount", json_true());
         if (m->marks.cap > 0) put(out, "cap", m->marks.cap);
-        if (m->marks.low > 0) json_object_set_new(out, "marks", pair_json(m->marks.low, m->marks.high));
+        if (m->marks.low > 0) json_object_set_new(out, "marks", json_pair(m->marks.low, m->marks.high));
     } else {
         json_object_set_new(out, "goal", json_string(m->minimize ? "minimize" : "maximize"));
-        json_object_set_new(out, "range", pair_json(m->low, m->high));
+        json_object_set_new(out, "range", json_pair(m->low, m->high));
     }
     put(out, "missing", m->missing);
     put(out, "baseline", m->baseline);
@@ -64,9 +51,9 @@ json_t *watch_plan_json(const struct watch_plan *p)
 {
     json_t *out = json_pack("{s:o, s:s, s:o, s:b}", "metrics", metrics_json(p), "then", watch_phase_name(p->far), "ask",
                             ask_json(p), "careful", p->careful);
-    put_duration(out, "window", p->window_ms);
-    put_duration(out, "late", p->late_ms);
-    put_duration(out, "every", p->every_ms);
+    json_object_set_new(out, "window", json_duration(p->window_ms));
+    json_object_set_new(out, "late", json_duration(p->late_ms));
+    json_object_set_new(out, "every", json_duration(p->every_ms));
     put(out, "learn", p->learn);
     put(out, "run_length", p->run_length);
     put(out, "fresh", p->fresh);

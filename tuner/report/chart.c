@@ -189,7 +189,7 @@ static json_t *axis_json(const struct axis *x)
     if (x->scale == AXIS_ROWS)
         json_object_set_new(out, "rows", texts(x->row, x->n_rows));
     else
-        json_object_set_new(out, "range", json_pack("[o, o]", json_amount(x->low), json_amount(x->high)));
+        json_object_set_new(out, "range", json_pair(x->low, x->high));
     return out;
 }
 
