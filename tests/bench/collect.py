@@ -81,7 +81,7 @@ def begin(folder, wish):
     for one in service, collector:
         one.start()
         atexit.register(lambda x=one: x.kill())  # whatever it is that ends this
-    time.sleep(2)
+    time.sleep(2)  # the collector has asked for a rollout that is not there
     service.run("rollout", "start", "s", "--challenger", "1", "--plan", "plan.yaml")
     return service, collector
 

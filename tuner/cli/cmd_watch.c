@@ -192,16 +192,19 @@ int cmd_watch(int argc, char **argv)
             "champion and the best others are run again; the study is tuned anew, warm-started, in a file of its own beside "
             "the first; its winner is tried in an experiment. The same command goes on after any interruption.\v"
             "--ask says which steps wait for 'nocturne rollout approve'. With --plan all of it is in a file:\n"
-            "  metrics: {em: {}, tokens: {amount: true}, letters: {range: [0, 40], both: true}}\n"
+            "  metrics:\n"
+            "    em: {}\n"
+            "    tokens: {amount: true}\n"
+            "    letters: {range: [0, 40], both: true}\n"
             "  learn: 2000          # units of the champion show what is usual\n"
             "  run_length: 10000    # units between two false alarms\n"
             "  every: 24h\n"
-            "  fresh: 500           # units from after an alarm, before anything is run again\n"
+            "  fresh: 500           # units from after an alarm, before runs\n"
             "  then: trying\n"
             "  ask: [tuning]\n"
             "  experiment: {ramp: [0.05, 0.5], promote: auto}   # else as the last one\n"
             "'nocturne loop' shows how it stands. With --url a service begins to watch, by an operator's token; what is to be run "
-            "is run by this command at its database.\n"
+            "is run by this command at its database.\n\n"
             "Example: nocturne watch g2p --every 24h --ask tuning",
         .children = cli_remote_child};
     struct watch_options o = {.rollout = NULL};
