@@ -1,7 +1,4 @@
-/* A report is: step, after_ms, known, n as varints (7 bits a byte, low first, top bit: more); then n metrics, each the
- * length of its name, the name, and the value: eight bytes of an IEEE 754 double, little endian, of which a count says
- * how many low ones are zero and left out. A name that is the same as that of the metric at the same place of the
- * lease's report before is left out: its length is 0. Four to six bytes a report and five to ten a metric. */
+/* A report is: step, after_ms, known, and its metrics (pack.h). Four to six bytes a report and five to ten a metric. */
 #include "store/curve.h"
 
 #include "tuner/base/arena.h"
@@ -10,119 +7,29 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- writing ---- */
-
-static void put(struct report_row *c, const void *bytes, size_t n)
-{
-    c->bytes = must_reserve(c->bytes, c->n + n, &c->capacity, 1);
-    memcpy(c->bytes + c->n, bytes, n);
-    c->n += n;
-}
-
-static void put_varint(struct report_row *c, uint64_t v)
-{
-    do {
-        unsigned char byte = (unsigned char)((v & 127) | (v > 127 ? 128 : 0));
-        put(c, &byte, 1);
-        v >>= 7;
-    } while (v);
-}
-
-static void put_double(struct report_row *c, double v)
-{
-    uint64_t bits;
-    unsigned char bytes[9];
-    memcpy(&bits, &v, sizeof bits);
-    unsigned zeros = bits ? (unsigned)__builtin_ctzll(bits) / 8 : 8;
-    bytes[0] = (unsigned char)zeros;
-    for (unsigned i = zeros; i < 8; i++) bytes[1 + i - zeros] = (unsigned char)(bits >> 8 * i);
-    put(c, bytes, 9 - zeros);
-}
-
 /* ---- reading ---- */
 
-struct reader {
-    const unsigned char *at, *end;
-    bool bad;
-};
-
-static uint64_t get_varint(struct reader *r)
-{
-    uint64_t v = 0;
-    for (unsigned shift = 0; shift < 64; shift += 7) {
-        if (r->at == r->end) break;
-        unsigned char byte = *r->at++;
-        v |= (uint64_t)(byte & 127) << shift;
-        if (!(byte & 128)) return v;
-    }
-    r->bad = true;
-    return 0;
-}
-
-static double get_double(struct reader *r)
-{
-    unsigned zeros = r->at < r->end ? *r->at++ : 9;
-    uint64_t bits = 0;
-    double v;
-    if (zeros > 8 || r->end - r->at < 8 - (ptrdiff_t)zeros) {
-        r->bad = true;
-        return 0;
-    }
-    for (unsigned i = zeros; i < 8; i++) bits |= (uint64_t)*r->at++ << 8 * i;
-    memcpy(&v, &bits, sizeof v);
-    return v;
-}
-
-/* Names and values of one report. */
-struct unpacked {
-    size_t n;
-    char text[CURVE_METRICS_MAX][CURVE_NAME_MAX + 1];
-    const char *name[CURVE_METRICS_MAX];
-    double value[CURVE_METRICS_MAX];
-};
-
-static void get_metrics(struct reader *r, struct unpacked *u)
-{
-    size_t n = (size_t)get_varint(r);
-    if (n > CURVE_METRICS_MAX) r->bad = true;
-    for (size_t i = 0; i < n && !r->bad; i++) {
-        size_t length = (size_t)get_varint(r);
-        if (length > CURVE_NAME_MAX || (size_t)(r->end - r->at) < length) {
-            r->bad = true;
-            return;
-        }
-        if (length) {
-            memcpy(u->text[i], r->at, length);
-            u->text[i][length] = 0;
-            r->at += length;
-        }
-        u->name[i] = u->text[i];
-        u->value[i] = get_double(r);
-    }
-    u->n = n;
-}
-
 /* The reports of one row; `u` has the names of the row before. */
-static bool read_row(struct unpacked *u, const struct packed_row *row, store_report_fn *fn, void *data)
+static bool read_row(struct unpack *u, const struct packed_row *row, store_report_fn *fn, void *data)
 {
-    struct reader r = {row->bytes, row->bytes + row->n, false};
-    for (long k = 0; r.at < r.end && !r.bad; k++) {
+    unpack_begin(u, row->bytes, row->n);
+    for (long k = 0; unpack_more(u); k++) {
         struct store_report out = {.lease = row->lease, .number = row->first + k};
-        out.step = (long)get_varint(&r);
-        out.after_ms = (int64_t)get_varint(&r);
-        out.known = (int64_t)get_varint(&r);
-        get_metrics(&r, u);
-        out.n = u->n;
-        out.name = u->name;
-        out.value = u->value;
-        if (!r.bad) fn(data, &out);
+        out.step = (long)unpack_number(u);
+        out.after_ms = (int64_t)unpack_number(u);
+        out.known = (int64_t)unpack_number(u);
+        struct pack_metrics m = unpack_metrics(u);
+        out.n = m.n;
+        out.name = m.name;
+        out.value = m.value;
+        if (!u->bad) fn(data, &out);
     }
-    return !r.bad;
+    return !u->bad;
 }
 
 bool packed_row_read(const struct packed_row *row, store_report_fn *fn, void *data)
 {
-    struct unpacked *u = must_alloc(1, sizeof *u);
+    struct unpack *u = must_alloc(1, sizeof *u);
     bool sound = read_row(u, row, fn, data);
     free(u);
     return sound;
@@ -130,35 +37,12 @@ bool packed_row_read(const struct packed_row *row, store_report_fn *fn, void *da
 
 /* ---- adding ---- */
 
-static void put_name(struct report_row *c, size_t place, const char *name)
-{
-    size_t length = strnlen(name, CURVE_NAME_MAX);
-    if (place < c->n_names && c->name[place].length == length &&
-        memcmp(c->bytes + c->name[place].at, name, length) == 0) {
-        put_varint(c, 0);
-        return;
-    }
-    put_varint(c, length);
-    c->name[place].at = (uint32_t)c->n;
-    c->name[place].length = (uint32_t)length;
-    put(c, name, length);
-}
-
 void report_row_add(struct report_row *c, const struct store_report *r)
 {
-    size_t n = r->n < CURVE_METRICS_MAX ? r->n : CURVE_METRICS_MAX;
-    put_varint(c, (uint64_t)r->step);
-    put_varint(c, (uint64_t)(r->after_ms > 0 ? r->after_ms : 0));
-    put_varint(c, (uint64_t)(r->known > 0 ? r->known : 0));
-    put_varint(c, n);
-    for (size_t i = 0; i < n; i++) {
-        if (r->same_names)
-            put_varint(c, 0);
-        else
-            put_name(c, i, r->name[i]);
-        put_double(c, r->value[i]);
-    }
-    if (!r->same_names) c->n_names = n;
+    pack_number(&c->pack, (uint64_t)r->step);
+    pack_number(&c->pack, (uint64_t)(r->after_ms > 0 ? r->after_ms : 0));
+    pack_number(&c->pack, (uint64_t)(r->known > 0 ? r->known : 0));
+    pack_metrics(&c->pack, &(struct pack_metrics){r->n, r->name, r->value}, r->same_names);
 }
 
 /* ---- rows ---- */
@@ -171,7 +55,7 @@ enum status report_row_insert(struct store *store, int64_t study, const struct r
     statement_int(q, 1, study);
     statement_int(q, 2, c->lease);
     statement_int(q, 3, c->first);
-    statement_blob(q, 4, c->bytes, c->n);
+    statement_blob(q, 4, c->pack.bytes, c->pack.n);
     statement_row(q);
     return statement_end(q, err);
 }
@@ -197,7 +81,7 @@ enum status store_reports_scan(struct store *store, const struct store_scan *sca
     struct scanning x = {scan->from, scan->limit ? scan->from + scan->limit : INT64_MAX, fn, data};
     bool sound = true;
     if (!q) return err->status;
-    struct unpacked *u = must_alloc(1, sizeof *u);
+    struct unpack *u = must_alloc(1, sizeof *u);
     statement_int(q, 1, scan->study);
     statement_int(q, 2, lease);
     while (statement_row(q)) {
@@ -222,8 +106,8 @@ enum status store_reports(struct store *store, int64_t study, int64_t lease, sto
 static void pack_json(sqlite3_context *context, int n, sqlite3_value **arg)
 {
     const char *text = (const char *)sqlite3_value_text(arg[1]), *name;
-    const char *names[CURVE_METRICS_MAX];
-    double values[CURVE_METRICS_MAX];
+    const char *names[PACK_METRICS_MAX];
+    double values[PACK_METRICS_MAX];
     struct store_report r = {.step = (long)sqlite3_value_int64(arg[0]), .name = names, .value = values};
     struct report_row c = {0};
     json_t *metrics = NULL, *v;
@@ -234,13 +118,13 @@ static void pack_json(sqlite3_context *context, int n, sqlite3_value **arg)
     }
     json_object_foreach(metrics, name, v)
     {
-        if (r.n == CURVE_METRICS_MAX || !json_is_number(v)) continue;
+        if (r.n == PACK_METRICS_MAX || !json_is_number(v)) continue;
         names[r.n] = name;
         values[r.n++] = json_number_value(v);
     }
     report_row_add(&c, &r);
-    sqlite3_result_blob(context, c.bytes, (int)c.n, SQLITE_TRANSIENT);
-    free(c.bytes);
+    sqlite3_result_blob(context, c.pack.bytes, (int)c.pack.n, SQLITE_TRANSIENT);
+    free(c.pack.bytes);
     json_decref(metrics);
 }
 

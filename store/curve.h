@@ -2,20 +2,13 @@
 #ifndef STORE_CURVE_H
 #define STORE_CURVE_H
 
+#include "store/pack.h"
 #include "store/statement.h"
 
-enum { CURVE_METRICS_MAX = 64, CURVE_NAME_MAX = 255 };
-
-/* Grows as reports are added. Zero is empty; free(bytes) when done. */
 struct report_row {
     int64_t lease;
     long first; /* number of its first report */
-    unsigned char *bytes;
-    size_t n, capacity;
-    size_t n_names; /* metrics of the last report, whose names stand at these places of `bytes` */
-    struct {
-        uint32_t at, length;
-    } name[CURVE_METRICS_MAX];
+    struct pack pack; /* zero is empty; free(pack.bytes) when done */
 };
 
 void report_row_add(struct report_row *c, const struct store_report *r);

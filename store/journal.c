@@ -10,6 +10,7 @@
  */
 #include "store/curve.h"
 #include "store/event.h"
+#include "store/item.h"
 #include "store/request.h"
 #include "store/study.h"
 
@@ -23,7 +24,7 @@
 enum {
     FULL_BYTES = 8 << 20, /* on their way to the disk before callers should wait */
     ROW_BYTES = 64,       /* of an event besides its text, roughly */
-    CURVES_LOOKED_AT = 256,
+    ROWS_LOOKED_AT = 256,
     POLL_MS = 500,
     RETRY_MS = 100,
     RETRY_MAX_MS = 2000,
@@ -31,7 +32,7 @@ enum {
     BUSY_MS = 1000,  /* so that a locked database is said soon */
 };
 
-enum op_kind { OP_EVENT, OP_CURVE, OP_STUDY, OP_REQUEST_DONE, OP_ANSWER };
+enum op_kind { OP_EVENT, OP_CURVE, OP_ITEMS, OP_STUDY, OP_REQUEST_DONE, OP_ANSWER };
 
 struct op {
     struct op *next;
@@ -39,6 +40,7 @@ struct op {
     union {
         struct store_event event;
         struct report_row curve;
+        struct item_row items;
         struct {
             const char *path, *file, *identity;
         } study;
@@ -52,8 +54,8 @@ struct batch {
     uint64_t number;
     struct arena arena;
     struct op *first, *last;
-    struct op *curve[CURVES_LOOKED_AT]; /* the newest, by their number modulo the size */
-    size_t n_curves;
+    struct op *row[ROWS_LOOKED_AT]; /* the newest curves and items, by their number modulo the size */
+    size_t n_rows;
     char *state; /* the last one; NULL: none */
     char *answers;
     size_t n_answers, answers_room;
@@ -99,8 +101,10 @@ static struct batch *batch_create(uint64_t number)
 
 static void batch_free(struct batch *b)
 {
-    for (struct op *op = b->first; op; op = op->next)
-        if (op->kind == OP_CURVE) free(op->curve.bytes);
+    for (struct op *op = b->first; op; op = op->next) {
+        if (op->kind == OP_CURVE) free(op->curve.pack.bytes);
+        if (op->kind == OP_ITEMS) free(op->items.pack.bytes);
+    }
     free(b->state);
     free(b->answers);
     arena_done(&b->arena);
@@ -133,28 +137,49 @@ void journal_event(struct journal *j, const struct store_event *e)
     op->event.body = arena_strdup(&j->open->arena, e->body);
 }
 
-/* The row of this batch that the report continues, or a new one. */
-static struct report_row *curve_of(struct journal *j, const struct store_report *r)
+static int64_t lease_of(const struct op *op)
+{
+    return op->kind == OP_CURVE ? op->curve.lease : op->items.lease;
+}
+
+/* The row of this batch that what a lease says continues; NULL: it begins one. */
+static struct op *find_row(const struct batch *b, enum op_kind kind, int64_t lease)
+{
+    size_t n = b->n_rows < ROWS_LOOKED_AT ? b->n_rows : ROWS_LOOKED_AT;
+    for (size_t i = 1; i <= n; i++) {
+        struct op *op = b->row[(b->n_rows - i) % ROWS_LOOKED_AT];
+        if (op->kind == kind && lease_of(op) == lease) return op;
+    }
+    return NULL;
+}
+
+static struct op *begin_row(struct journal *j, enum op_kind kind)
 {
     struct batch *b = j->open;
-    size_t n = b->n_curves < CURVES_LOOKED_AT ? b->n_curves : CURVES_LOOKED_AT;
-    for (size_t i = 1; i <= n; i++) {
-        struct op *op = b->curve[(b->n_curves - i) % CURVES_LOOKED_AT];
-        if (op->curve.lease == r->lease) return &op->curve;
-    }
-    struct op *op = append(j, OP_CURVE, 0);
-    op->curve.lease = r->lease;
-    op->curve.first = r->number;
-    b->curve[b->n_curves++ % CURVES_LOOKED_AT] = op;
-    return &op->curve;
+    return b->row[b->n_rows++ % ROWS_LOOKED_AT] = append(j, kind, 0);
 }
 
 void journal_report(struct journal *j, const struct store_report *r)
 {
-    struct report_row *c = curve_of(j, r);
-    size_t before = c->n;
-    report_row_add(c, r);
-    j->open->bytes += c->n - before;
+    struct op *op = find_row(j->open, OP_CURVE, r->lease);
+    if (!op) {
+        op = begin_row(j, OP_CURVE);
+        op->curve.lease = r->lease;
+        op->curve.first = r->number;
+    }
+    size_t before = op->curve.pack.n;
+    report_row_add(&op->curve, r);
+    j->open->bytes += op->curve.pack.n - before;
+}
+
+void journal_item(struct journal *j, const struct store_item *item)
+{
+    struct op *op = find_row(j->open, OP_ITEMS, item->lease);
+    if (!op) op = begin_row(j, OP_ITEMS);
+    op->items.lease = item->lease;
+    size_t before = op->items.pack.n;
+    item_row_add(&op->items, item);
+    j->open->bytes += op->items.pack.n - before;
 }
 
 void journal_study(struct journal *j, const char *path, const char *file, const char *identity)
@@ -205,6 +230,7 @@ static enum status apply(struct journal *j, const struct op *op, struct error *e
     switch (op->kind) {
     case OP_EVENT: return event_insert(j->store, j->study, &op->event, err);
     case OP_CURVE: return report_row_insert(j->store, j->study, &op->curve, err);
+    case OP_ITEMS: return item_row_insert(j->store, j->study, &op->items, err);
     case OP_STUDY: return study_update(j->store, j->study, op->study.path, op->study.file, op->study.identity, err);
     case OP_REQUEST_DONE: return request_done(j->store, op->request, err);
     case OP_ANSWER: return store_answer_insert(j->store, &op->answer, err);

@@ -8,12 +8,12 @@
 extern const char store_migration_0001[], store_migration_0002[], store_migration_0003[], store_migration_0004[],
     store_migration_0005[], store_migration_0006[], store_migration_0007[], store_migration_0008[],
     store_migration_0009[], store_migration_0010[], store_migration_0011[], store_migration_0012[],
-    store_migration_0013[];
+    store_migration_0013[], store_migration_0014[];
 
 static const char *const migrations[] = {
     store_migration_0001, store_migration_0002, store_migration_0003, store_migration_0004, store_migration_0005,
     store_migration_0006, store_migration_0007, store_migration_0008, store_migration_0009, store_migration_0010,
-    store_migration_0011, store_migration_0012, store_migration_0013};
+    store_migration_0011, store_migration_0012, store_migration_0013, store_migration_0014};
 
 enum { VERSION = sizeof migrations / sizeof *migrations };
 

@@ -52,4 +52,8 @@ store_migration_0012:
 store_migration_0013:
     .incbin "store/migrations/0013_course.sql"
     .byte 0
+    .global store_migration_0014
+store_migration_0014:
+    .incbin "store/migrations/0014_item.sql"
+    .byte 0
     .section .note.GNU-stack, "", @progbits

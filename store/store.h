@@ -202,6 +202,21 @@ enum status store_reports(struct store *store, int64_t study, int64_t lease, sto
 enum status store_reports_scan(struct store *store, const struct store_scan *scan, int64_t lease, store_report_fn *fn,
                                void *data, struct error *err);
 
+/* What a trial program said of one of its items, with `n` metrics. */
+struct store_item {
+    int64_t lease; /* seq of the lease it belongs to */
+    const char *id; /* 1 to ITEM_ID_MAX bytes */
+    size_t n;
+    const char *const *name;
+    const double *value;
+};
+
+typedef void store_item_fn(void *data, const struct store_item *item);
+
+/* In the order in which they were said. */
+enum status store_items(struct store *store, int64_t study, int64_t lease, store_item_fn *fn, void *data,
+                        struct error *err);
+
 /* ---- the journal: how events become durable ----
  *
  * What is appended between two submits is one batch and becomes durable as a whole, or not at all. Without a writer
@@ -218,6 +233,7 @@ void journal_free(struct journal *j);
 
 void journal_event(struct journal *j, const struct store_event *event);
 void journal_report(struct journal *j, const struct store_report *report);
+void journal_item(struct journal *j, const struct store_item *item);
 void journal_study(struct journal *j, const char *path, const char *file, const char *identity);
 void journal_state(struct journal *j, const char *state);
 void journal_request_done(struct journal *j, int64_t id);

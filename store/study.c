@@ -176,10 +176,14 @@ static enum status delete_some(struct store *store, int64_t study, struct error 
 {
     static const char curves[] = "DELETE FROM curve WHERE study = ?1 AND (lease, seq) IN (SELECT lease, seq FROM curve "
                                  "WHERE study = ?1 ORDER BY lease, seq LIMIT ?2)",
+                      items[] = "DELETE FROM item WHERE study = ?1 AND (lease, seq) IN (SELECT lease, seq FROM item "
+                                "WHERE study = ?1 ORDER BY lease, seq LIMIT ?2)",
                       events[] = "DELETE FROM event WHERE study = ?1 AND seq > (SELECT max(seq) FROM event WHERE study "
                                  "= ?1) - ?2",
                       requests[] = "DELETE FROM request WHERE study = ?1";
     enum status s = statement_run(store, curves, err, "ii", study, (int64_t)SWEPT_ROWS);
+    if (s || sqlite3_changes(store->db)) return s;
+    s = statement_run(store, items, err, "ii", study, (int64_t)SWEPT_ROWS);
     if (s || sqlite3_changes(store->db)) return s;
     s = statement_run(store, events, err, "ii", study, (int64_t)SWEPT_EVENTS);
     if (s || sqlite3_changes(store->db)) return s;
@@ -203,6 +207,7 @@ enum status store_sweep(struct store *store, int64_t before_ms, bool *ret_more, 
     static const char deleted[] = "SELECT id FROM study AS s WHERE name >= '/' AND name < '0' AND ?1 AND "
                                   "(EXISTS (SELECT 1 FROM event WHERE study = s.id) OR "
                                   "EXISTS (SELECT 1 FROM curve WHERE study = s.id) OR "
+                                  "EXISTS (SELECT 1 FROM item WHERE study = s.id) OR "
                                   "EXISTS (SELECT 1 FROM request WHERE study = s.id)) LIMIT 1",
                       old[] = "SELECT 1 FROM answer WHERE at_ms < ?1 LIMIT 1",
                       forget[] =

@@ -37,6 +37,8 @@ GIVEN = {
     "tuner/coordinator/active.h": "struct store *store, const struct study *study, struct opening opening, const struct clock *clock, struct coordinator_options options, uv_loop_t *loop, struct error err",
     "tuner/coordinator/coordinator.h": "struct coordinator_options options, struct history *history, uv_loop_t *loop, struct error err",
     "tuner/live/collector.h": "struct store *store, json_t *scoring, json_t *outcomes, int64_t now_ms, struct collector_taken taken, bool more, json_t *sums, struct error err",
+    "tuner/live/duel.h": "struct duel d, struct objective objective, struct answers champion, const double *leeway, size_t seeds, "
+                         "struct arena arena, const char *id, const double *value",
     "tuner/live/contest.h": "struct contest c, struct objective objective, const double *const *champion, size_t seeds, const double *challenger",
     "tuner/live/watch_study.h": "enum status s, const char *text, struct arena arena, struct watch_plan plan, const struct memory *memory, const json_t *champion, const char *unwatched, struct error err",
     "tuner/live/join.h": "struct join_hooks hooks, struct part part, int64_t now_ms",

@@ -1,7 +1,6 @@
 /* What is live is watched: what is usual is learnt, a drift is found, and what follows, step by step. */
 #include "tests/live_world.h"
 
-#include "tuner/live/contest.h"
 #include "tuner/live/watch_study.h"
 
 #define WATCH                                                                                                          \
@@ -400,57 +399,6 @@ static void test_watch__an_alarm_says_which_way_an_input_went(void **state)
     arena_done(&a);
 }
 
-/* ---- on the same seeds ---- */
-
-enum { SEEDS = 20 };
-
-static struct study *study_of_errors(void)
-{
-    static const char text[] = "study: s\nparameters: {x: {type: float, range: [0, 1]}}\nmetrics:\n  error: {goal: minimize, kind: proportion}\n"
-                               "  tokens: {goal: minimize, kind: count}\nbaseline: {x: 0.5}\nobjective: {weights: {error: 0.5, tokens: 0.5}}\n"
-                               "budget: {trials: 3}\n";
-    struct study *study = NULL;
-    struct error err;
-    assert_ok(study_parse("s.yaml", text, strlen(text), &study, &err), err);
-    return study;
-}
-
-/* After how many seeds it goes, who makes so many more errors; 0: never. */
-static size_t goes_after(const struct study *study, struct rng *rng, double more, size_t silent)
-{
-    double error[SEEDS], tokens[SEEDS];
-    const double *const champion[METRICS_MAX] = {error, tokens};
-    struct contest c;
-    for (size_t k = 0; k < SEEDS; k++) error[k] = 0.3 + 0.02 * rng_normal(rng), tokens[k] = 100;
-    error[3] = NAN; /* the champion failed there */
-    contest_begin(&c, &study->objective, champion, SEEDS);
-    assert_int_equal(c.n, 1);
-    for (size_t k = 0; k < SEEDS; k++) {
-        double it[METRICS_MAX] = {k < silent ? NAN : 0.3 + more + 0.02 * rng_normal(rng), 1e9};
-        if (contest_see(&c, k, it)) return k + 1;
-    }
-    return 0;
-}
-
-static void test_contest__who_is_much_worse_goes_early(void **state)
-{
-    (void)state;
-    struct study *study = study_of_errors();
-    struct rng rng = rng_derive(34, "contest", 0);
-    size_t wrong = 0;
-    for (int i = 0; i < 200; i++) {
-        size_t much = goes_after(study, &rng, 0.4, 0), little = goes_after(study, &rng, 0.2, 0);
-        assert_in_range(much, 3, SEEDS / 2 + 2);
-        assert_in_range(little, much, SEEDS - 2);
-        size_t same = goes_after(study, &rng, 0, 0), better = goes_after(study, &rng, -0.1, 0);
-        wrong += same > 0 && same < SEEDS;
-        assert_int_equal(better, 0);
-    }
-    assert_int_equal(wrong, 0);
-    assert_int_equal(goes_after(study, &rng, 0.4, SEEDS), 0); /* of whom nothing is heard nothing is said */
-    study_free(study);
-}
-
 static void test_watch__it_goes_no_further_than_its_study_can(void **state)
 {
     (void)state;
@@ -600,7 +548,6 @@ int main(void)
         cmocka_unit_test(test_watch__the_same_plan_goes_on_another_begins_anew),
         cmocka_unit_test(test_watch__another_champion_is_learnt),
         cmocka_unit_test(test_watch__an_alarm_says_which_way_an_input_went),
-        cmocka_unit_test(test_contest__who_is_much_worse_goes_early),
         cmocka_unit_test(test_watch__it_goes_no_further_than_its_study_can),
         cmocka_unit_test(test_watch__a_plan_says_all_of_itself),
         cmocka_unit_test(test_watch__one_run_of_one_item_is_one_outcome),

@@ -81,6 +81,28 @@ class BothSdks(unittest.TestCase):
             self.assertEqual(messages[-1], {"result": {"em": 0.2, "tokens": 500}})
             self.assertEqual((state["bad"], state["steps"]), (3, 5))
 
+    def test_items_are_said_in_the_seeds_order(self):
+        for _, argv in self.each():
+            orders = []
+            for seed in "7", "7", "8":
+                messages, _ = Trial(argv + ["items", "40"], {"x": 1}, NOCTURNE_SEED=seed).end()
+                *items, odd = [m["item"] for m in messages]
+                self.assertEqual(sorted(i["id"] for i in items), sorted(f'q{k} "ä"' for k in range(40)))
+                self.assertTrue(all(i["em"] == i["tokens"] % 2 and i["id"] == f'q{i["tokens"]:g} "ä"' for i in items))
+                self.assertEqual((odd["id"], str(odd["em"])), ("a tab\t", "nan"))  # for the other end to refuse
+                orders.append([i["tokens"] for i in items])
+            self.assertEqual(orders[0], orders[1])
+            self.assertNotEqual(orders[0], orders[2])
+            self.assertNotEqual(orders[0], sorted(orders[0]))
+
+    def test_who_is_told_to_stop_says_no_more_items(self):
+        for _, argv in self.each():
+            t = Trial(argv + ["items", "40"], {"x": 1}, waits=1)
+            t.read()
+            t.tell('{"stop": "em is worse"}\n')
+            t.go()
+            self.assertEqual(len(t.end()[0]), 1)
+
     def test_stop_set_and_policy_arrive(self):
         for _, argv in self.each():
             t = Trial(argv + ["0.1,0.1,0.1,0.1"], {"patience": 9, "model": "gru", "learning_rate": 0.25}, waits=1,

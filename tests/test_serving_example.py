@@ -208,7 +208,7 @@ class Server(World):
         until("they are written", lambda: self.text("words").count("\nv ") == 2000)
         self.assertNotIn("\nt ", self.text("words"))
         said = self.run_program("g2p_judge", "--words", "words", "--model", "large.model")
-        judged = json.loads(said.removeprefix("nocturne: "))["result"]
+        judged = json.loads(said.splitlines()[-1].removeprefix("nocturne: "))["result"]
         self.assertGreater(judged["em"], 0.3)
         self.assertEqual(judged["asked"], 0)
 

@@ -189,6 +189,58 @@ static void test_store__reports_come_back_as_they_were(void **state)
     store_close(s);
 }
 
+struct items_seen {
+    long n;
+};
+
+static void on_item(void *data, const struct store_item *item)
+{
+    struct items_seen *seen = data;
+    char id[40];
+    snprintf(id, sizeof id, "item %ld", seen->n);
+    assert_string_equal(item->id, id);
+    assert_int_equal(item->lease, 4);
+    assert_int_equal(item->n, seen->n % 2 ? 1 : 2);
+    assert_string_equal(item->name[0], "em");
+    assert_true(item->value[0] == 0.1 * (double)seen->n);
+    if (item->n == 2) assert_string_equal(item->name[1], "tokens");
+    seen->n++;
+}
+
+static void test_store__items_come_back_as_they_were(void **state)
+{
+    (void)state;
+    struct error err;
+    struct store *s = open_store();
+    int64_t id = add_study(s, "s");
+    struct items_seen seen = {0};
+    for (int process = 0; process < 2; process++) { /* the second goes on with the lease */
+        struct journal *j = journal_create(s, id);
+        for (long i = 0; i < 10; i++) {
+            char name[40];
+            snprintf(name, sizeof name, "item %ld", 10 * process + i);
+            const char *const names[] = {"em", "tokens"};
+            const double values[] = {0.1 * (double)(10 * process + i), 1e300};
+            journal_item(j, &(struct store_item){4, name, i % 2 ? 1 : 2, names, values});
+            journal_report(j, &(struct store_report){.lease = 4, .number = 10 * process + i, .n = 0});
+            journal_item(j, &(struct store_item){5, "other", 0, NULL, NULL});
+            if (i == 6) assert_ok(journal_flush(j, &err), err);
+        }
+        assert_ok(journal_flush(j, &err), err);
+        journal_free(j);
+    }
+    assert_ok(store_items(s, id, 4, on_item, &seen, &err), err);
+    assert_int_equal(seen.n, 20);
+    assert_ok(store_items(s, id, 6, on_item, &seen, &err), err); /* nothing */
+    assert_int_equal(seen.n, 20);
+    store_close(s);
+    run_sql("DROP TRIGGER item_is_final; UPDATE item SET body = x'FF' WHERE lease = 5");
+    s = open_store();
+    assert_int_equal(store_items(s, id, 5, on_item, &seen, &err), STATUS_IO);
+    assert_contains(err.text, "damaged items");
+    store_close(s);
+}
+
 static void on_request(void *data, int64_t id, const char *verb, const char *payload)
 {
     struct seen *seen = data;
@@ -310,7 +362,7 @@ static void test_store__check_finds_broken_references(void **state)
     s = open_store();
     assert_ok(store_check(s, on_problem, &problems, &err), err);
     assert_int_equal(problems, 1);
-    assert_int_equal(store_version(), 13);
+    assert_int_equal(store_version(), 14);
     store_close(s);
 }
 
@@ -527,6 +579,7 @@ int main(void)
         store_test(test_store__events_come_back_in_order),
         store_test(test_store__the_log_is_append_only),
         store_test(test_store__reports_come_back_as_they_were),
+        store_test(test_store__items_come_back_as_they_were),
         store_test(test_store__requests_are_read_in_order_and_ids_stay_new),
         store_test(test_store__backup_while_open),
         store_test(test_store__user_text_is_never_sql),

@@ -12,6 +12,7 @@ import os
 import random
 import signal
 import sqlite3
+import sys
 import time
 import unittest
 
@@ -260,11 +261,12 @@ class Unattended(World):
         evidence = event["evidence"]
         champion, others = evidence["configurations"][0], evidence["configurations"][1:]
         self.assertEqual((evidence["seeds"], champion["seeds"]), (12, 12))
-        gone = [c for c in others if c["seeds"] < 12]
+        gone = [c for c in others if "gone" in c]
         self.assertTrue(gone)
         self.assertTrue(all(c["now"]["em"] < champion["now"]["em"] - 0.01 for c in gone))
         self.assertTrue(all(c["seeds"] == 12 for c in others if c["now"]["em"] >= champion["now"]["em"]))
-        self.assertIn(f"{len(gone)} {'was' if len(gone) == 1 else 'were'} worse than it is now, for sure, after fewer seeds", event["why"])
+        for c in gone:
+            self.assertIn(f"; {c['what']}: worse than the champion, for sure, after {c['seeds']} of 12 seeds", event["why"])
         ran = [t["seed"] for t in self.trials_of("s-watch") if t["state"] == "complete"]
         self.assertEqual((len(ran), len(set(ran))), (sum(c["seeds"] for c in evidence["configurations"]), 12))
         self.interrupt()
@@ -291,6 +293,97 @@ class Unattended(World):
         self.run_nocturne("watch", "s", "--once")  # not due again, and the same plan goes on
         self.assertEqual(len(self.events("evaluated")), 1)
         self.assertEqual(len(self.events("watched")), 1)
+
+
+# Says 400 items, in an order of the seed's; of each is known how hard it is. Who is far from what the world wants waits after
+# 300 of them, for ever: unless it is stopped.
+ITEMS = """import hashlib, sys, time
+import nocturne
+x, o = float(sys.argv[1]), float(open("world").read())
+em = 0.9 - 2 * (x - o) ** 2
+right = 0
+for n, k in enumerate(nocturne.shuffled(range(400))):
+    hard = int(hashlib.sha256(b"%d" % k).hexdigest()[:8], 16) / 2**32
+    right += hard < em
+    nocturne.item(k, em=hard < em, loss=hard)
+    while n == 300 and em < EM and not nocturne.should_stop():
+        time.sleep(0.01)
+    if nocturne.should_stop():
+        sys.exit()
+nocturne.result(em=right / 400, tokens=1000)
+"""
+
+
+class Items(World):
+    def setUp(self):
+        super().setUp()
+        self.write("trial.py", ITEMS.replace("EM", "-1"))
+        self.write("study.yaml", STUDY.replace("trials: 8", "trials: 16").replace("sampler: gp", "sampler: sobol").replace(
+            'command: [sh, trial.sh, "{x}"]', f'command: [{sys.executable}, -S, trial.py, "{{x}}"]'))
+        os.environ["PYTHONPATH"] = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../workers/sdk/python/src")
+        self.addCleanup(os.environ.pop, "PYTHONPATH")
+        self.study()
+
+    def evaluated(self, seeds):
+        self.write("watch.yaml", PLAN + f"top: 20\nseeds: {seeds}\nthen: evaluating\n")
+        self.watch("s", "--plan", "watch.yaml", "--ask", "none")
+        until("it watches", lambda: "watched" in self.log())
+        self.serve_until("what is usual is known", lambda: self.phase() != "learning", 300)
+        self.write("trial.py", ITEMS.replace("EM", "0.7"))
+        self.world(0.45)  # some others do better now, others worse
+        self.serve_until("evaluated", lambda: self.events("evaluating"), 300)
+        event = self.events("evaluating")[0]
+        self.interrupt()
+        return event
+
+    def test_what_is_said_of_items_is_kept(self):
+        rows = self.run_nocturne("show", "s", "0", "--items")[0].splitlines()
+        self.assertEqual((rows[0], len(rows)), ("id,em,loss", 401))
+        self.assertEqual({row.split(",")[0] for row in rows[1:]}, {str(k) for k in range(400)})
+        em = sum(float(row.split(",")[1]) for row in rows[1:]) / 400
+        self.assertEqual(em, self.trials_of("s")[0]["metrics"]["em"])
+        lines = [json.loads(line) for line in self.run_nocturne("show", "s", "0", "--items", "--json")[0].splitlines()]
+        self.assertEqual([f"{line['id']},{line['metrics']['em']:g},{line['metrics']['loss']:.17g}" for line in lines],
+                         [f"{a},{b},{float(c):.17g}" for a, b, c in (row.split(",") for row in rows[1:])])
+        self.assertIn("no trial 999", self.run_nocturne("show", "s", "999", "--items", code=3)[1])
+
+    def test_who_is_worse_for_sure_is_stopped_amid_its_items(self):
+        event = self.evaluated(2)
+        champion, others = event["evidence"]["configurations"][0], event["evidence"]["configurations"][1:]
+        gone = [c for c in others if "gone" in c]
+        self.assertTrue(all(c["seeds"] == 1 for c in gone))
+        self.assertTrue(all(c["seeds"] == 2 and c["now"]["em"] >= champion["now"]["em"] - 0.15 for c in others if c not in gone))
+        for c in gone:
+            self.assertRegex(c["gone"], r"^em is worse than the champion's, for sure, after \d+ of 400 items$")
+            self.assertIn(f"; {c['what']}: {c['gone']}", event["why"])
+        far = [t for t in self.trials_of("s-watch") if 0.9 - 2 * (t["params"]["x"] - 0.45) ** 2 < 0.7]
+        self.assertTrue(far)
+        self.assertEqual({t["state"] for t in far}, {"pruned"})  # else it would still wait
+        said = self.run_nocturne("show", "s-watch", str(far[0]["trial"]), "--items")[0].splitlines()
+        self.assertLessEqual(len(said), 302)
+
+    def test_killed_amid_the_items_it_goes_on(self):
+        self.watch("s", "--plan", "watch.yaml", "--ask", "none", "--top", "20", "--then", "evaluating")
+        until("it watches", lambda: "watched" in self.log())
+        self.serve_until("what is usual is known", lambda: self.phase() != "learning", 300)
+        self.write("trial.py", ITEMS.replace("for n, k in", "import os\nif os.environ['NOCTURNE_STUDY'] == 's-watch': open('ran', 'a').write('1\\n')\nfor n, k in").replace("EM", "0.7"))
+        self.world(0.45)
+        self.serve_until("an alarm", lambda: self.events("drift"), 300)
+        ran = 0
+        while not self.events("evaluating"):
+            ran += 1
+            until("one more has run", lambda: self.events("evaluating") or (
+                os.path.exists(self.path("ran")) and len(test_cli.read(self.path("ran")).splitlines()) >= 3 * ran), explain=self.log)
+            self.kill()
+            self.watch("s")
+        evidence = self.events("evaluating")[0]["evidence"]
+        self.assertGreater(ran, 1)
+        trials = self.trials_of("s-watch")
+        self.assertEqual(len({(t["params"]["x"], t["seed"]) for t in trials}), len(trials))  # none twice
+        gone = [c for c in evidence["configurations"] if "gone" in c]
+        self.assertTrue(gone)
+        self.assertEqual(len(self.events("evaluating")), 1)
+        self.interrupt()
 
 
 class Asking(World):

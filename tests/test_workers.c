@@ -41,6 +41,15 @@ static void test_contract__understands_every_message(void **state)
     assert_string_equal(m.text, "no memory");
     assert_ok(contract_parse(checkpoint, strlen(checkpoint), &m, &err), err);
     assert_ok(contract_parse(log, strlen(log), &m, &err), err);
+    const char *item = "{\"item\": {\"id\": \"q\\u00e4\", \"em\": 1}}", *number = "{\"item\": {\"em\": 0, \"id\": 17}}";
+    assert_ok(contract_parse(item, strlen(item), &m, &err), err);
+    assert_int_equal(m.kind, MESSAGE_ITEM);
+    assert_string_equal(m.text, "q\xc3\xa4");
+    assert_int_equal(json_object_size(m.metrics), 1);
+    json_decref(m.metrics);
+    assert_ok(contract_parse(number, strlen(number), &m, &err), err);
+    assert_string_equal(m.text, "17");
+    json_decref(m.metrics);
 }
 
 static void test_contract__refuses_everything_else(void **state)
@@ -62,7 +71,16 @@ static void test_contract__refuses_everything_else(void **state)
                                  "{\"step\": 1, \"em\": null}",
                                  "{\"result\": {\"em\": 1e999}}",
                                  "{\"result\": {\"\": 1}}",
-                                 "{\"step\": 1, \"a\\u0007\": 1}"};
+                                 "{\"step\": 1, \"a\\u0007\": 1}",
+                                 "{\"item\": {\"em\": 1}}",
+                                 "{\"item\": {\"id\": \"\", \"em\": 1}}",
+                                 "{\"item\": {\"id\": 1.5, \"em\": 1}}",
+                                 "{\"item\": {\"id\": null, \"em\": 1}}",
+                                 "{\"item\": {\"id\": \"a\\nb\", \"em\": 1}}",
+                                 "{\"item\": {\"id\": \"a\", \"em\": true}}",
+                                 "{\"item\": {\"id\": \"a\", \"em\": 1e999}}",
+                                 "{\"item\": [\"a\", 1]}",
+                                 "{\"item\": {\"id\": \"a\", \"em\": 1}, \"log\": \"\"}"};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         struct message m = {.text = "untouched"};
         struct error err;

@@ -1,7 +1,7 @@
 /*   {"report": {"step": 3, "em": 0.41}}   or short   {"step": 3, "em": 0.41}
  *   {"result": {"em": 0.61, "tokens": 3100000}}
  *   {"infeasible": "why"}    {"checkpoint": {"path": "c3.bin", "step": 3}}    {"log": "text"}
- *   {"artefact": "model.bin"}
+ *   {"artefact": "model.bin"}    {"item": {"id": "q17", "em": 1}}
  *   {"policy": {"patience": 5, "threshold": 1e-4, "metric": "em", "mode": "max"}}
  */
 #include "workers/contract.h"
@@ -19,7 +19,7 @@
 enum { WHY_ROOM = 251, LINE_ROOM = 121 }; /* of what is shown of it */
 
 static const char *const verbs[] = {"report", "result",   "infeasible", "checkpoint",
-                                    "policy", "artefact", "log"}; /* by message_kind */
+                                    "policy", "artefact", "item",       "log"}; /* by message_kind */
 
 static enum status take_step(const char *verb, json_t *body, long *ret, struct error *err)
 {
@@ -41,6 +41,27 @@ static enum status read_metrics(json_t *body, struct message *m, struct error *e
     return s;
 }
 
+/* A whole number stands for its digits. */
+static bool read_id(const json_t *id, struct message *m)
+{
+    if (json_is_integer(id)) return snprintf(m->text, sizeof m->text, "%" JSON_INTEGER_FORMAT, json_integer_value(id)) > 0;
+    return metrics_is_item_id(id) && snprintf(m->text, sizeof m->text, "%s", json_string_value(id)) > 0;
+}
+
+static enum status read_item(json_t *body, struct message *m, struct error *err)
+{
+    if (!json_is_object(body)) return error_set(err, STATUS_INVALID, "\"item\" is not an object");
+    if (!read_id(json_object_get(body, "id"), m))
+        return error_set(err, STATUS_INVALID,
+                         "\"item\" needs an \"id\": a text of 1 to %d bytes without control characters, or a whole number",
+                         ITEM_ID_MAX);
+    m->metrics = json_copy(body);
+    json_object_del(m->metrics, "id");
+    enum status s = metrics_check(m->metrics, err);
+    if (s) json_decref(m->metrics);
+    return s;
+}
+
 static enum status read_checkpoint(json_t *body, struct message *m, struct error *err)
 {
     const char *path = json_string_value(json_object_get(body, "path"));
@@ -58,7 +79,7 @@ static enum status read_message(json_t *object, struct message *m, struct error 
         while (k < n && !json_object_get(object, verbs[k])) k++;
         if (k == n || json_object_size(object) != 1)
             return error_set(err, STATUS_INVALID,
-                             "a message holds one of report, result, infeasible, checkpoint, policy, artefact, log");
+                             "a message holds one of report, result, infeasible, checkpoint, policy, artefact, item, log");
         m->kind = (enum message_kind)k;
         body = json_object_get(object, verbs[k]);
     }
@@ -79,6 +100,7 @@ static enum status read_message(json_t *object, struct message *m, struct error 
             return error_set(err, STATUS_INVALID, "\"artefact\" names a file in a string");
         snprintf(m->text, sizeof m->text, "%s", json_string_value(body));
         return STATUS_OK;
+    case MESSAGE_ITEM: return read_item(body, m, err);
     case MESSAGE_LOG: return STATUS_OK;
     }
     return STATUS_OK;

@@ -16,14 +16,15 @@ enum message_kind {
     MESSAGE_CHECKPOINT,
     MESSAGE_POLICY,
     MESSAGE_ARTEFACT,
+    MESSAGE_ITEM,
     MESSAGE_LOG
 };
 
 struct message {
     enum message_kind kind;
     long step;       /* report, checkpoint */
-    json_t *metrics; /* report, result: {"name": number}, all finite; policy: what it says; the receiver's */
-    char text[1024]; /* infeasible: why; checkpoint, artefact: the path */
+    json_t *metrics; /* report, result, item: {"name": number}, all finite; policy: what it says; the receiver's */
+    char text[1024]; /* infeasible: why; checkpoint, artefact: the path; item: its id */
 };
 
 /* A message in what a program prints: "nocturne: {…}", also behind a progress bar's carriage return, the prefix of a

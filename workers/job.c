@@ -301,6 +301,10 @@ static void on_message(struct job *job, const char *line, size_t len)
     case MESSAGE_ARTEFACT:
         if (job->handler.artefact) job->handler.artefact(job->data, m.text);
         return;
+    case MESSAGE_ITEM:
+        if (job->handler.item) job->handler.item(job->data, m.text, m.metrics);
+        json_decref(m.metrics);
+        return;
     case MESSAGE_LOG: return;
     }
 }

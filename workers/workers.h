@@ -72,6 +72,7 @@ struct job_handler {
     void (*policy)(void *data, const json_t *policy); /* the stopping rule that the trial says it follows */
     void (*end)(void *data, const struct job_outcome *outcome);
     void (*artefact)(void *data, const char *path);                    /* a file to be kept; may be NULL, as the next */
+    void (*item)(void *data, const char *id, const json_t *metrics);   /* what it says of one of its items */
     void (*output)(void *data, bool err, const char *bytes, size_t n); /* stdout and stderr, without secrets */
 };
 

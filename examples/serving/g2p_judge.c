@@ -30,19 +30,35 @@ static void open_or_die(struct speaker *s, const char *path)
     if (wrong) die(wrong, path);
 }
 
-static void judge_word(const struct cascade *c, const struct data *d, const struct word *w, struct tally *t)
+/* Each word is an item, known by its letters, so that configurations are compared on the same words. */
+static void say_word(struct nocturne *out, const struct word *w, const struct tally *one)
+{
+    char text[WORD_MAX + 1] = "";
+    for (size_t i = 0; i < w->len; i++) text[i] = (char)(w->letter[i] - 1 + 'a');
+    nocturne_item(out, text, 3,
+                  (struct nocturne_metric[]){{"em", one->right}, {"tokens", one->cost / LETTER_COST}, {"asked", one->asked}});
+}
+
+static struct tally judge_word(const struct cascade *c, const struct data *d, const struct word *w)
 {
     unsigned char chunk[WORD_MAX];
     bool asked = cascade_say(c, w, chunk);
-    t->right += model_is_right(d, w, chunk);
-    t->asked += asked;
-    t->cost += cascade_cost(c, w->len, asked);
+    return (struct tally){model_is_right(d, w, chunk), asked, cascade_cost(c, w->len, asked)};
 }
 
-static struct tally judge(const struct cascade *c, const struct data *d)
+/* In an order of the seed's, for as long as nobody has seen enough. */
+static struct tally judge(const struct cascade *c, const struct data *d, struct nocturne *out)
 {
     struct tally t = {0};
-    for (size_t i = 0; i < d->validation.n; i++) judge_word(c, d, &d->validation.word[i], &t);
+    size_t *order = zeroed(d->validation.n, sizeof *order);
+    nocturne_shuffled(out, d->validation.n, order);
+    for (size_t i = 0; i < d->validation.n && !nocturne_should_stop(out); i++) {
+        const struct word *w = &d->validation.word[order[i]];
+        struct tally one = judge_word(c, d, w);
+        say_word(out, w, &one);
+        t = (struct tally){t.right + one.right, t.asked + one.asked, t.cost + one.cost};
+    }
+    free(order);
     return t;
 }
 
@@ -52,11 +68,10 @@ static void run(const struct settings *o, const struct data *d, struct nocturne 
     const struct cascade c = {&small, o->confidence > 0 ? &large : NULL, o->confidence};
     open_or_die(&small, o->model);
     if (c.large) open_or_die(&large, o->large);
-    struct tally t = judge(&c, d);
+    struct tally t = judge(&c, d, out);
     double n = (double)d->validation.n;
-    nocturne_result(
-        out, 3,
-        (struct nocturne_metric[]){{"em", t.right / n}, {"tokens", t.cost / n / LETTER_COST}, {"asked", t.asked / n}});
+    const struct nocturne_metric all[] = {{"em", t.right / n}, {"tokens", t.cost / n / LETTER_COST}, {"asked", t.asked / n}};
+    if (!nocturne_should_stop(out)) nocturne_result(out, 3, all);
     speaker_close(&small);
     if (c.large) speaker_close(&large);
 }

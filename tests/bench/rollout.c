@@ -44,7 +44,7 @@ static void measure(const struct simulation *x, long runs, uint64_t seed)
 
 int main(int argc, char **argv)
 {
-    const struct simulations some[] = {em_simulations(), tokens_simulations(), watch_simulations(), many_simulations(),
+    const struct simulations some[] = {em_simulations(), tokens_simulations(), watch_simulations(), many_simulations(), duel_simulations(),
                                        live_simulations(), product_simulations(), late_simulations()};
     long runs = argc > 2 ? atol(argv[2]) : 2000, found = 0;
     uint64_t seed = argc > 3 ? strtoull(argv[3], NULL, 10) : 1;

@@ -34,6 +34,7 @@ struct simulations em_simulations(void);     /* tables 1a, 1b */
 struct simulations tokens_simulations(void); /* 2a, 2b, 2c */
 struct simulations watch_simulations(void);  /* 3, 4, 5 */
 struct simulations many_simulations(void);   /* 6, 7 */
+struct simulations duel_simulations(void);   /* re-evaluation on items */
 struct simulations live_simulations(void);   /* as tuner/live has them */
 struct simulations product_simulations(void); /* all of tuner/live, in memory */
 struct simulations late_simulations(void); /* … and through the store */

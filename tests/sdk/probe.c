@@ -53,6 +53,22 @@ static int say_parameters(struct nocturne *n)
     return 0;
 }
 
+static int say_items(struct nocturne *n, size_t count, const char *awaited)
+{
+    size_t order[1000];
+    char id[32];
+    nocturne_shuffled(n, count, order);
+    for (size_t i = 0; i < count; i++) {
+        snprintf(id, sizeof id, "q%zu \"\xc3\xa4\"", order[i]);
+        nocturne_item(n, id, 2, (struct nocturne_metric[]){{"em", (double)(order[i] % 2)}, {"tokens", (double)order[i]}});
+        if (awaited) wait_for(awaited);
+        if (nocturne_should_stop(n)) break;
+    }
+    nocturne_item(n, "a tab\t", 1, (struct nocturne_metric[]){{"em", 0.0 / 0.0}});
+    nocturne_close(n);
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     struct nocturne *n = nocturne_open(argc, argv);
@@ -68,6 +84,7 @@ int main(int argc, char **argv)
             from = atol(argv[i + 1]);
             awaited = argv[i + 2];
         }
+    if (argc > 2 && strcmp(argv[1], "items") == 0) return say_items(n, (size_t)atol(argv[2]), awaited);
     nocturne_early_stopping(n, &stopping, "em");
     nocturne_on_set(n, "learning_rate", set_rate, &rate);
     for (char *at = argv[1], *end; *at; at = *end ? end + 1 : end) {

@@ -1,5 +1,6 @@
 """The same as probe.c, through the Python SDK."""
 import json
+import math
 import os
 import sys
 import time
@@ -17,9 +18,18 @@ if sys.argv[1] == "measure":
 
 p = nocturne.params(learning_rate=0.5, patience=3, threshold=0.0, model="mlp")
 first, awaited = sys.argv[sys.argv.index("--wait") + 1:][:2] if "--wait" in sys.argv else (0, None)
-stopping = nocturne.EarlyStopping(p.patience, p.threshold, metric="em")
 rate = [p.learning_rate]
 nocturne.on_set("learning_rate", lambda v: rate.__setitem__(0, v))
+if sys.argv[1] == "items":
+    for i in nocturne.shuffled(range(int(sys.argv[2]))):
+        nocturne.item(f'q{i} "ä"', em=i % 2, tokens=float(i))
+        while awaited and not os.path.exists(awaited):
+            time.sleep(0.005)
+        if nocturne.should_stop():
+            break
+    nocturne.item("a tab\t", em=math.nan)
+    sys.exit()
+stopping = nocturne.EarlyStopping(p.patience, p.threshold, metric="em")
 step = 0
 for value in sys.argv[1].split(","):
     nocturne.report(step, em=float(value), tokens=100 * (step + 1))

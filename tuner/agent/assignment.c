@@ -6,6 +6,7 @@
 #include "tuner/base/clock.h"
 #include "tuner/base/digest.h"
 #include "tuner/base/json.h"
+#include "tuner/base/metrics.h"
 #include "tuner/base/redact.h"
 
 #include <stdlib.h>
@@ -88,6 +89,13 @@ static void on_report(void *data, long step, const json_t *metrics)
     say(as, "report",
         json_pack("{s:I, s:I, s:O}", "n", (json_int_t)as->reports++, "step", (json_int_t)step, "metrics",
                   (json_t *)metrics));
+}
+
+/* Beyond what is kept of an attempt it need not travel. */
+static void on_item(void *data, const char *id, const json_t *metrics)
+{
+    struct assignment *as = data;
+    if (as->items++ <= ITEMS_MAX) say(as, "item", json_pack("{s:s, s:O}", "id", id, "metrics", (json_t *)(uintptr_t)metrics));
 }
 
 static void on_policy(void *data, const json_t *policy)
@@ -214,6 +222,7 @@ static void on_end(void *data, const struct job_outcome *o)
 
 static const struct execution_hooks hooks = {.started = on_started,
                                              .program = {.report = on_report,
+                                                         .item = on_item,
                                                          .policy = on_policy,
                                                          .checkpoint = on_checkpoint,
                                                          .end = on_end,

@@ -75,7 +75,7 @@ struct assignment {
     struct stage_part stage;
     int64_t again_ms;     /* prepares: the study is asked for again then; 0: it is not */
     struct execution *at; /* NULL: it has not begun */
-    long reports, uploads;
+    long reports, items, uploads;
     struct tail tail[2]; /* of stdout and stderr */
 };
 

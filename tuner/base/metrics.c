@@ -38,6 +38,16 @@ enum status metrics_check(const json_t *metrics, struct error *err)
     return STATUS_OK;
 }
 
+bool metrics_is_item_id(const json_t *id)
+{
+    const char *text = json_string_value(id);
+    size_t n = text ? json_string_length(id) : 0;
+    if (n == 0 || n > ITEM_ID_MAX || strlen(text) != n) return false;
+    for (size_t i = 0; i < n; i++)
+        if ((unsigned char)text[i] < 32 || text[i] == 127) return false;
+    return true;
+}
+
 static const char *nearest(const char *missing, const char *const *name, size_t n)
 {
     for (size_t i = 0; i < n; i++)

@@ -5,12 +5,19 @@
 #include "tuner/base/error.h"
 
 #include <jansson.h>
+#include <stdbool.h>
 
 enum { METRICS_SAID_MAX = 64, METRIC_NAME_MAX = 200 };
 
 /* An object of at most METRICS_SAID_MAX finite numbers, whose names have 1 to METRIC_NAME_MAX bytes and no control
  * characters. */
 enum status metrics_check(const json_t *metrics, struct error *err);
+
+/* Items: what a program says of single questions, words, requests, each with metrics of its own. */
+enum { ITEM_ID_MAX = 200 /* bytes */, ITEMS_MAX = 100000 /* of an attempt */ };
+
+/* A text of 1 to ITEM_ID_MAX bytes without control characters. */
+bool metrics_is_item_id(const json_t *id);
 
 enum { METRICS_HINT_MAX = 400 };
 

@@ -182,6 +182,8 @@ long cli_whole(const char *text, const char *option, long min, long max, struct 
 struct run_errand {
     enum status (*add)(struct history *h, void *data, struct error *err); /* adds them, to the study as it was found */
     int (*over)(struct history *h, void *data);                           /* all have ended: the exit code */
+    /* As coordinator_options have it; NULL: what is said of items is kept, and no more. */
+    const char *(*weigh)(void *data, const struct trial *t, const char *id, const json_t *metrics);
     void *data;
 };
 

@@ -77,7 +77,7 @@ int cmd_reproduce(int argc, char **argv)
             "Example: nocturne reproduce g2p 12 --seeds 3",
         .children = cli_common_child};
     struct options o = {.run = {.budget = {.until_minutes = -1}, .seed = -1}, .number = -1, .seeds = 1};
-    const struct run_errand errand = {add, over, &o};
+    const struct run_errand errand = {add, over, NULL, &o};
     struct cli_found f;
     struct error err;
     cli_common_init(&o.trial.common);

@@ -30,26 +30,61 @@ static enum status show_json(const struct cli_common *c, const char *name, long 
     return st;
 }
 
+/* They lie in the database alone. */
+static enum status show_items(const struct cli_common *c, const char *name, long number, struct error *err)
+{
+    struct cli_study s;
+    if (c->service.url)
+        return error_set(err, STATUS_INVALID,
+                         "--items are in the service's database: run it there, with --db FILE, and without --url");
+    enum status st = cli_open(c, name, &s, err);
+    if (st) return st;
+    const struct trial *t = memory_trial(s.memory, number);
+    st = t ? report_items(stdout, s.memory, t, c->json ? DUMP_JSONL : DUMP_CSV, err)
+           : error_set(err, STATUS_NOT_FOUND, "study '%s' has no trial %ld", s.study->name, number);
+    cli_close(&s);
+    return st;
+}
+
+struct show_options {
+    struct cli_trial at; /* first: cli_parse_trial's */
+    bool items;
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    struct show_options *o = state->input;
+    if (key != 'i') return cli_parse_trial(key, arg, state);
+    o->items = true;
+    return 0;
+}
+
 int cmd_show(int argc, char **argv)
 {
+    static const struct argp_option options[] = {
+        {"items", 'i', NULL, 0, "what its program said of single items instead: CSV, or with --json a line each", 0}, {0}};
     static const struct argp argp = {
-        .parser = cli_parse_trial,
+        .options = options,
+        .parser = parse,
         .args_doc = "[STUDY] TRIAL",
         .doc =
             "Show one trial: parameters, metrics, what happened to it, every attempt with its reason, its logs and its "
-            "reports.\vExample: nocturne show g2p 12",
+            "reports.\vExamples: nocturne show g2p 12\n          nocturne show g2p 12 --items > answers.csv",
         .children = cli_remote_child};
-    struct cli_trial o = {.n = 0};
+    struct show_options o = {.items = false};
     struct error err;
-    cli_common_init(&o.common);
+    cli_common_init(&o.at.common);
     argp_parse(&argp, argc, argv, 0, NULL, &o);
-    long number = cli_take_trial(&o);
+    long number = cli_take_trial(&o.at);
     enum status s = STATUS_OK;
     if (number < 0)
-        s = error_set(&err, STATUS_INVALID, "%s%s%swhich trial? For example: nocturne show g2p 12", o.n ? "'" : "",
-                      o.n ? o.arg[o.n - 1] : "", o.n ? "' is not a trial number: " : "");
-    const char *study = o.n ? o.arg[0] : NULL;
-    o.common.service.wish = (struct mirror_wish){MIRROR_TRIAL, number};
-    if (!s) s = o.common.json ? show_json(&o.common, study, number, &err) : show(&o.common, study, number, &err);
+        s = error_set(&err, STATUS_INVALID, "%s%s%swhich trial? For example: nocturne show g2p 12", o.at.n ? "'" : "",
+                      o.at.n ? o.at.arg[o.at.n - 1] : "", o.at.n ? "' is not a trial number: " : "");
+    const char *study = o.at.n ? o.at.arg[0] : NULL;
+    o.at.common.service.wish = (struct mirror_wish){MIRROR_TRIAL, number};
+    if (!s)
+        s = (o.items             ? show_items
+             : o.at.common.json ? show_json
+                                : show)(&o.at.common, study, number, &err);
     return s ? cli_fail(&err) : EXIT_OK;
 }

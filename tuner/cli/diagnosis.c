@@ -174,12 +174,13 @@ static const char *seeds_text(const struct diagnosis *d, struct arena *a)
     return d->seeds == 1 ? "on a fresh seed" : arena_printf(a, "on %zu fresh seeds", d->seeds);
 }
 
-/* "; 2 were worse for sure after fewer seeds" */
+/* "; trial 12: em is worse than the champion's, for sure, after 212 of 3000 items" */
 static const char *gone_text(const struct diagnosis *d, struct arena *a)
 {
-    size_t n = 0;
-    for (size_t i = 0; i < d->n; i++) n += d->suspect[i].seeds < d->seeds;
-    return n ? arena_printf(a, "; %zu %s worse than it is now, for sure, after fewer seeds", n, n == 1 ? "was" : "were") : "";
+    const char *all = "";
+    for (size_t i = 0; i < d->n; i++)
+        if (d->suspect[i].gone) all = arena_printf(a, "%s; %s: %s", all, d->suspect[i].what, d->suspect[i].gone);
+    return all;
 }
 
 void diagnosis_judge(struct diagnosis *d, struct arena *a)
@@ -190,7 +191,7 @@ void diagnosis_judge(struct diagnosis *d, struct arena *a)
     d->found = NULL;
     for (size_t i = 1; i < d->n && is_known(o, champion->was) && is_known(o, champion->now); i++) {
         const struct suspect *x = &d->suspect[i];
-        if (x->seeds < d->seeds || !is_known(o, x->now) || !is_as_good(o, x->now, champion->was)) continue;
+        if (x->gone || !is_known(o, x->now) || !is_as_good(o, x->now, champion->was)) continue;
         enum verdict_word word = beside(o, x->now, champion->now, &gain);
         if ((word != VERDICT_ADOPT && word != VERDICT_PROMISING) || !(gain > best)) continue;
         best = gain;
@@ -223,6 +224,7 @@ json_t *diagnosis_json(const struct diagnosis *d)
                                 space_to_json(&study->space, x->config), "was", means_json(&study->objective, x->was),
                                 "now", means_json(&study->objective, x->now));
         if (x->trial >= 0) json_object_set_new(one, "trial", json_integer(x->trial));
+        if (x->gone) json_object_set_new(one, "gone", json_string(x->gone));
         json_array_append_new(list, one);
     }
     return json_pack("{s:s, s:I, s:o}", "study", study->name, "seeds", (json_int_t)d->seeds, "configurations", list);

@@ -20,7 +20,8 @@ struct suspect {
     const double *config;
     struct measured was[METRICS_MAX]; /* before; n 0: unknown */
     struct measured now[METRICS_MAX];
-    size_t seeds; /* on which it was run; fewer than the diagnosis': worse than the champion, for sure */
+    size_t seeds;     /* on which it was run */
+    const char *gone; /* why it was run no further: worse than the champion, for sure; NULL: it was run on all */
 };
 
 struct diagnosis {
@@ -39,7 +40,7 @@ enum status diagnosis_begin(struct diagnosis *d, const struct memory *s, const j
 void diagnosis_add(struct diagnosis *d, const json_t *variants, struct arena *arena);
 /* From `now` of each. */
 void diagnosis_judge(struct diagnosis *d, struct arena *arena);
-/* {"study", "seeds", "configurations": [{"what", "seeds", "trial"?, "parameters", "was": {…}, "now": {…}}, …]}; the caller's. */
+/* {"study", "seeds", "configurations": [{"what", "seeds", "trial"?, "gone"?, "parameters", "was": {…}, "now": {…}}, …]}; the caller's. */
 json_t *diagnosis_json(const struct diagnosis *d);
 
 #endif

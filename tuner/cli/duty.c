@@ -190,11 +190,13 @@ static enum status make_configuration(const struct diagnosis *x, struct configur
     return s;
 }
 
-static enum duty_end conclude(const struct duty *d, struct diagnosis *x, const struct evaluation *e, const size_t *seeds)
+static enum duty_end conclude(const struct duty *d, struct diagnosis *x, const struct evaluation *e,
+                              const struct evaluated *course)
 {
     for (size_t i = 0; i < x->n; i++) {
         memcpy(x->suspect[i].now, e->value[i], sizeof x->suspect[i].now);
-        x->suspect[i].seeds = seeds[i];
+        x->suspect[i].seeds = course[i].seeds;
+        x->suspect[i].gone = course[i].gone;
     }
     diagnosis_judge(x, d->arena);
     json_t *evidence = diagnosis_json(x);
@@ -230,19 +232,19 @@ static enum duty_end diagnose_in(const struct duty *d, const struct opened *at)
     struct evaluation e;
     struct error err;
     json_t *status = NULL;
-    size_t *seeds = NULL;
+    struct evaluated *course = NULL;
     const struct memory *s = history_memory(at->history);
     const json_t *champion = json_object_get(d->status, "champion");
     if (diagnosis_begin(x, s, champion, d->plan.top, d->arena, &err)) return finish_as(d, WATCH_OVER, err.text);
     add_last_experiment(d, x, &status);
     x->seeds = seeds_of(d, at->study);
     run_suspects(d, x, &e);
-    int code = evaluation_race(&e, &seeds, d->arena);
+    int code = evaluation_race(&e, &course, d->arena);
     json_decref(status);
     if (code == EXIT_INTERRUPTED) return DUTY_LATER;
     if (!e.value || e.value[0][0].n == 0)
         return finish_as(d, WATCH_OVER, arena_printf(d->arena, "the champion could not be run again: %s", e.failure));
-    return conclude(d, x, &e, seeds);
+    return conclude(d, x, &e, course);
 }
 
 static enum duty_end diagnose(const struct duty *d)

@@ -2,9 +2,9 @@
 
 #include "tuner/cli/cli.h"
 
+#include "tuner/base/json.h"
 #include "tuner/base/rng.h"
 #include "tuner/base/yaml_flow.h"
-#include "tuner/live/live.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -86,6 +86,7 @@ static enum status make_study(const struct evaluation *e, struct arena *a, struc
 struct evaluating {
     struct evaluation *e;
     struct arena *arena;
+    const struct memory *memory; /* of the study in which it is run */
 };
 
 static uint64_t seed_of(const struct memory *s, const struct evaluation *e, size_t k)
@@ -101,21 +102,24 @@ static bool is_same(const struct memory *s, const double *a, const double *b)
     return true;
 }
 
+/* Is it that of configuration i on seed k? */
+static bool is_of(const struct memory *s, const struct evaluation *e, const struct trial *t, size_t i, size_t k)
+{
+    return t->seed == seed_of(s, e, k) && !t->outside && strcmp(t->source, e->tag) == 0 && is_same(s, t->config, e->config[i]);
+}
+
 static const struct trial *find(const struct memory *s, const struct evaluation *e, size_t i, size_t k)
 {
-    uint64_t seed = seed_of(s, e, k);
-    for (size_t t = s->n; t-- > 0;) {
-        const struct trial *x = s->trial[t];
-        if (x->seed == seed && !x->outside && strcmp(x->source, e->tag) == 0 && is_same(s, x->config, e->config[i]))
-            return x;
-    }
+    for (size_t t = s->n; t-- > 0;)
+        if (is_of(s, e, s->trial[t], i, k)) return s->trial[t];
     return NULL;
 }
 
 static enum status add(struct history *h, void *data, struct error *err)
 {
-    const struct evaluation *e = ((struct evaluating *)data)->e;
-    const struct memory *s = history_memory(h);
+    struct evaluating *x = data;
+    const struct evaluation *e = x->e;
+    const struct memory *s = x->memory = history_memory(h);
     (void)err;
     for (size_t k = 0; k < e->seeds; k++)
         for (size_t i = 0; i < e->n; i++)
@@ -147,10 +151,67 @@ static void note_failure(const struct evaluating *x, const struct memory *s, siz
 {
     for (size_t k = 0; k < x->e->seeds; k++) {
         const struct trial *t = find(s, x->e, i, k);
-        if (*x->e->failure || !t || t->state == TRIAL_COMPLETE) continue;
+        if (*x->e->failure || !t || t->state == TRIAL_COMPLETE || t->state == TRIAL_PRUNED) continue;
         x->e->failure = arena_printf(x->arena, "trial %ld of study %s: %s", t->number, s->study->name,
                                      t->reason ? t->reason : trial_state_name(t->state));
     }
+}
+
+static void note_stop(const struct evaluating *x, const struct memory *s, size_t i)
+{
+    for (size_t k = 0; k < x->e->seeds; k++) {
+        const struct trial *t = find(s, x->e, i, k);
+        if (t && t->state == TRIAL_PRUNED) x->e->stopped[i] = arena_strdup(x->arena, t->reason ? t->reason : "");
+    }
+}
+
+/* ---- what they say of items ---- */
+
+static void values_of(const struct objective *o, const struct store_item *item, double *ret)
+{
+    for (size_t m = 0; m < o->n_metrics; m++) ret[m] = NAN;
+    for (size_t i = 0; i < item->n; i++) {
+        int m = objective_find_metric(o, item->name[i]);
+        if (m >= 0) ret[m] = item->value[i];
+    }
+}
+
+struct recalling {
+    const struct objective *objective;
+    struct answers *said;
+};
+
+static void on_item(void *data, const struct store_item *item)
+{
+    const struct recalling *x = data;
+    double value[METRICS_MAX];
+    values_of(x->objective, item, value);
+    answers_add(x->said, item->id, value);
+}
+
+/* Those that cannot be read are none: then seeds are compared. */
+static void recall_items(const struct evaluating *x, const struct memory *s)
+{
+    const struct objective *o = &s->study->objective;
+    for (size_t k = 0; k < x->e->seeds; k++) {
+        const struct trial *t = find(s, x->e, 0, k);
+        struct recalling r = {o, &x->e->said[k]};
+        answers_begin(r.said, o->n_metrics, x->arena);
+        if (t && t->state == TRIAL_COMPLETE && history_items(s, t, on_item, &r, NULL))
+            answers_begin(r.said, o->n_metrics, x->arena);
+    }
+}
+
+static const char *weigh(void *data, const struct trial *t, const char *id, const json_t *metrics)
+{
+    const struct evaluating *x = data;
+    const struct objective *o = &x->memory->study->objective;
+    double value[METRICS_MAX];
+    for (size_t m = 0; m < o->n_metrics; m++) value[m] = json_number_at(metrics, o->metric[m].name);
+    for (size_t k = 0; k < x->e->seeds; k++)
+        for (size_t i = 0; i < x->e->n; i++)
+            if (is_of(x->memory, x->e, t, i, k)) return x->e->weigh(x->e->data, i, k, id, value);
+    return NULL;
 }
 
 static int over(struct history *h, void *data)
@@ -159,10 +220,13 @@ static int over(struct history *h, void *data)
     const struct memory *s = history_memory(h);
     x->e->value = arena_array(x->arena, x->e->n, sizeof *x->e->value);
     x->e->on_seed = arena_array(x->arena, x->e->n, sizeof *x->e->on_seed);
+    x->e->stopped = arena_array(x->arena, x->e->n, sizeof *x->e->stopped);
     for (size_t i = 0; i < x->e->n; i++) {
         measure(x, s, i);
         note_failure(x, s, i);
+        note_stop(x, s, i);
     }
+    if (x->e->said) recall_items(x, s);
     return EXIT_OK;
 }
 
@@ -171,8 +235,8 @@ int evaluation_run(struct evaluation *e, struct arena *arena)
     struct arena a = {0};
     struct study *study = NULL;
     struct error err = {.text = ""};
-    struct evaluating x = {e, arena};
-    const struct run_errand errand = {add, over, &x};
+    struct evaluating x = {e, arena, NULL};
+    const struct run_errand errand = {add, over, e->weigh ? weigh : NULL, &x};
     e->failure = "";
     enum status s = make_study(e, &a, &study, &err);
     int code = s ? cli_fail(&err)
@@ -188,14 +252,54 @@ int evaluation_run(struct evaluation *e, struct arena *arena)
     return code;
 }
 
+static bool is_over(const struct memory *s, const struct evaluation *e)
+{
+    for (size_t k = 0; k < e->seeds; k++)
+        for (size_t i = 0; i < e->n; i++) {
+            const struct trial *t = find(s, e, i, k);
+            if (!t || !trial_state_final(t->state)) return false;
+        }
+    return true;
+}
+
+/* What was run before a kill -9. False: there is something left to run. */
+static bool recall(struct evaluation *e, struct arena *arena)
+{
+    struct store *store = NULL;
+    struct study *study = NULL;
+    struct history *history = NULL;
+    struct evaluating x = {e, arena, NULL};
+    bool found = false;
+    if (store_open(e->db, STORE_EXISTING, &store, NULL)) return false;
+    if (history_load(store, e->name, clock_real(), &study, &history, NULL) == STATUS_OK) {
+        found = is_over(history_memory(history), e);
+        e->failure = "";
+        if (found) over(history, &x);
+    }
+    history_free(history);
+    study_free(study);
+    store_close(store);
+    return found;
+}
+
 /* ---- one seed after the other ---- */
 
+/* One of them beside the first. */
+struct runner {
+    size_t place; /* in the evaluation */
+    struct contest contest;
+    struct duel duel; /* on this seed */
+    const char *lost; /* why, if it has; its program may have ended before it was stopped */
+};
+
 struct heat {
-    struct evaluation *e;      /* of all */
-    struct evaluation now;     /* of those that are left */
-    size_t *place;             /* theirs in `e` */
-    struct contest *contest;   /* n of `e` */
-    size_t *seeds;             /* the same */
+    struct evaluation *e;   /* of all */
+    struct evaluation now;  /* of those that are left */
+    struct runner **runner; /* theirs */
+    struct evaluated *course; /* n of `e` */
+    struct answers *said;   /* by the first, by seed */
+    bool on_items;          /* of all seeds it has said some */
+    double leeway[METRICS_MAX];
     struct arena *arena;
 };
 
@@ -203,57 +307,108 @@ struct heat {
 static void keep_values(struct heat *h)
 {
     for (size_t i = 0; i < h->now.n; i++) {
-        memcpy(h->e->value[h->place[i]], h->now.value[i], sizeof *h->now.value);
-        memcpy(h->e->on_seed[h->place[i]], h->now.on_seed[i], sizeof *h->now.on_seed);
-        h->seeds[h->place[i]] = h->now.seeds;
+        size_t place = h->runner[i]->place;
+        memcpy(h->e->value[place], h->now.value[i], sizeof *h->now.value);
+        memcpy(h->e->on_seed[place], h->now.on_seed[i], sizeof *h->now.on_seed);
+        h->course[place].seeds = h->now.seeds;
     }
 }
 
-static bool is_worse(struct heat *h, size_t i, size_t seed)
+static const char *lost_text(const struct heat *h, const struct duel *d, const struct duel_race *lost)
+{
+    return arena_printf(h->arena, "%s is worse than the champion's, for sure, after %zu of %zu items",
+                        h->e->base->objective.metric[lost->metric].name, d->challenger.n, d->champion->n);
+}
+
+static const char *on_answer(void *data, size_t i, size_t seed, const char *id, const double *value)
+{
+    struct heat *h = data;
+    if (seed + 1 < h->now.seeds) return NULL; /* one of an earlier round that is run again */
+    struct runner *r = h->runner[i];
+    const struct duel_race *lost = duel_see(&r->duel, id, value);
+    if (lost && !r->lost) r->lost = lost_text(h, &r->duel, lost);
+    return r->lost;
+}
+
+static void begin_duels(struct heat *h, size_t seed)
+{
+    for (size_t i = 0; i < h->now.n; i++)
+        duel_begin(&h->runner[i]->duel, &h->e->base->objective, &h->said[seed], h->leeway, h->e->seeds, h->arena);
+}
+
+/* NULL: it goes on. */
+static const char *why_gone(struct heat *h, size_t i, size_t seed)
 {
     double value[METRICS_MAX];
+    if (h->now.stopped[i]) return h->now.stopped[i];
+    if (h->on_items) return h->runner[i]->lost;
     for (size_t m = 0; m < h->e->base->objective.n_metrics; m++) value[m] = h->now.on_seed[i][m][seed];
-    return contest_see(&h->contest[h->place[i]], seed, value);
+    if (!contest_see(&h->runner[i]->contest, seed, value)) return NULL;
+    return arena_printf(h->arena, "worse than the champion, for sure, after %zu of %zu seeds", seed + 1, h->e->seeds);
 }
 
 static int run_heat(struct heat *h, size_t seed)
 {
     const double **config = arena_array(h->arena, h->e->n, sizeof *config);
-    for (size_t i = 0; i < h->now.n; i++) config[i] = h->e->config[h->place[i]];
+    for (size_t i = 0; i < h->now.n; i++) config[i] = h->e->config[h->runner[i]->place];
     h->now.config = config;
     h->now.seeds = seed + 1;
+    if (h->on_items) begin_duels(h, seed);
     int code = evaluation_run(&h->now, h->arena);
     if (*h->now.failure && !*h->e->failure) h->e->failure = h->now.failure;
     if (code != EXIT_OK || !h->now.value) return code;
     keep_values(h);
     size_t left = 0;
-    for (size_t i = 0; i < h->now.n; i++)
-        if (!is_worse(h, i, seed)) h->place[left++] = h->place[i];
+    for (size_t i = 0; i < h->now.n; i++) {
+        const char *why = h->course[h->runner[i]->place].gone = why_gone(h, i, seed);
+        if (!why) h->runner[left++] = h->runner[i];
+    }
     h->now.n = left;
     return code;
 }
 
-int evaluation_race(struct evaluation *e, size_t **ret_seeds, struct arena *arena)
+/* The first is known: the others line up. */
+static void line_up(struct heat *h)
 {
-    struct evaluation first = *e;
+    struct evaluation *e = h->e;
+    h->runner = arena_array(h->arena, e->n, sizeof *h->runner);
+    h->now.n = e->n - 1;
+    h->on_items = true;
+    for (size_t k = 0; k < e->seeds; k++) h->on_items &= h->said[k].n > 0;
+    duel_leeway(&e->base->objective, h->said, e->seeds, h->leeway);
+    for (size_t i = 1; i < e->n; i++) {
+        struct runner *r = h->runner[i - 1] = arena_alloc(h->arena, sizeof *r);
+        r->place = i;
+        contest_begin(&r->contest, &e->base->objective, e->on_seed[0], e->seeds);
+    }
+    if (h->on_items) h->now.weigh = on_answer, h->now.data = h;
+}
+
+static int run_first(struct heat *h)
+{
+    struct evaluation *e = h->e, first = *e;
     first.n = 1;
-    int code = evaluation_run(&first, arena);
+    first.said = h->said = arena_array(h->arena, e->seeds, sizeof *h->said);
+    /* A run would also take up what others had begun, before there is anything to compare them with. */
+    int code = recall(&first, h->arena) ? EXIT_OK : evaluation_run(&first, h->arena);
     e->failure = first.failure;
     if (code != EXIT_OK || !first.value) return code;
-    struct heat h = {.e = e, .now = *e, .arena = arena};
-    e->value = arena_array(arena, e->n, sizeof *e->value);
-    e->on_seed = arena_array(arena, e->n, sizeof *e->on_seed);
+    e->value = arena_array(h->arena, e->n, sizeof *e->value);
+    e->on_seed = arena_array(h->arena, e->n, sizeof *e->on_seed);
     memcpy(e->value[0], first.value[0], sizeof *e->value);
     memcpy(e->on_seed[0], first.on_seed[0], sizeof *e->on_seed);
-    h.place = arena_array(arena, e->n, sizeof *h.place);
-    h.contest = arena_array(arena, e->n, sizeof *h.contest);
-    *ret_seeds = h.seeds = arena_array(arena, e->n, sizeof *h.seeds);
-    h.seeds[0] = e->seeds;
-    h.now.n = e->n - 1;
-    for (size_t i = 1; i < e->n; i++) {
-        h.place[i - 1] = i;
-        contest_begin(&h.contest[i], &e->base->objective, e->on_seed[0], e->seeds);
-    }
-    for (size_t k = 0; code == EXIT_OK && h.now.n > 0 && k < e->seeds; k++) code = run_heat(&h, k);
+    return code;
+}
+
+int evaluation_race(struct evaluation *e, struct evaluated **ret, struct arena *arena)
+{
+    struct heat *h = arena_alloc(arena, sizeof *h);
+    *h = (struct heat){.e = e, .now = *e, .arena = arena};
+    *ret = h->course = arena_array(arena, e->n, sizeof *h->course);
+    int code = run_first(h);
+    if (code != EXIT_OK || !e->value) return code;
+    h->course[0].seeds = e->seeds;
+    line_up(h);
+    for (size_t k = 0; code == EXIT_OK && h->now.n > 0 && k < e->seeds; k++) code = run_heat(h, k);
     return code;
 }

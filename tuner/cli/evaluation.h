@@ -10,6 +10,7 @@
 #define TUNER_CLI_EVALUATION_H
 
 #include "tuner/analysis/analysis.h"
+#include "tuner/live/live.h"
 
 struct evaluation {
     const char *db;
@@ -23,14 +24,26 @@ struct evaluation {
     struct measured (*value)[METRICS_MAX]; /* out, in the arena: n; of what failed nothing */
     const double *(*on_seed)[METRICS_MAX]; /* out, in the arena: n; the same by seed, NaN where there is nothing */
     const char *failure;            /* out, in the arena: why one of them has no result; "" */
+    /* What the programs said of single items. */
+    struct answers *said;           /* out: of the first, by seed; room for `seeds`, or NULL: nobody asks */
+    const char **stopped;           /* out, in the arena: n; why it was stopped amid a run; NULL: it was not */
+    const char *(*weigh)(void *data, size_t i, size_t seed, const char *id, const double *value);
+    void *data;                     /* weigh: why it is to be stopped now, NULL: it goes on; `value`: n_metrics; may be NULL */
 };
 
 /* The exit code of run_study; the arena must live as long as what comes out. */
 int evaluation_run(struct evaluation *e, struct arena *arena);
 
-/* The same one seed after the other: whoever is worse than the first for sure, in pairs (tuner/live/contest.h), is run on no
- * further ones. The first is run on all. *ret_seeds: on how many each was run; n, in the arena. */
-int evaluation_race(struct evaluation *e, size_t **ret_seeds, struct arena *arena);
+/* How far one of them was run. */
+struct evaluated {
+    size_t seeds;     /* the last one perhaps in part */
+    const char *gone; /* why it was run no further; NULL: it was run on all */
+};
+
+/* The same one seed after the other: whoever is worse than the first for sure, in pairs, is stopped, and run on no further
+ * ones. The first is run on all. Where its program tells single answers, the pairs are items (tuner/live/duel.h), else
+ * seeds (tuner/live/contest.h). ret: n, in the arena. */
+int evaluation_race(struct evaluation *e, struct evaluated **ret, struct arena *arena);
 
 /* "g2p-watch": where what is live of a study is run. In the arena. */
 const char *evaluation_study(const char *study, struct arena *arena);

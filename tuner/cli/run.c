@@ -155,6 +155,7 @@ struct own_run {
     uv_loop_t loop;
     struct progress *progress;
     struct active *run;
+    const struct run_errand *errand; /* NULL: search */
     struct run_page *page;     /* NULL: nobody looks */
     struct notifier *notifier; /* NULL: nobody is told */
     bool told;                 /* all that could be */
@@ -172,6 +173,12 @@ static void on_event(void *data, enum news event, const struct trial *trial, con
         notifier_look(
             x->notifier, x->run->study->name,
             &(struct look){.news = event != NEWS_TICK, .paused = coordinator_pause_reason(x->run->coordinator)});
+}
+
+static const char *on_item(void *data, const struct trial *t, const char *id, const json_t *metrics)
+{
+    const struct run_errand *errand = ((struct own_run *)data)->errand;
+    return errand->weigh(errand->data, t, id, metrics);
 }
 
 static void on_told(void *data, const char *study, const char *text)
@@ -230,6 +237,7 @@ static enum status start(struct own_run *x, const struct run_options *o, const s
                                           .files = found->files,
                                           .probe = o->probe,
                                           .only_queued = o->schedule || o->errand,
+                                          .weigh = o->errand && o->errand->weigh ? on_item : NULL,
                                           .listen = on_event,
                                           .ended = on_ended,
                                           .data = x};
@@ -380,7 +388,7 @@ int run_study(const struct study *study, const struct run_options *o)
     bool all = !o->probe && !o->schedule && !o->errand; /* of it, not of one trial */
     struct clock *clock = clock_steady_create(clock_real());
     struct store *store = NULL;
-    struct own_run x = {.end = COORDINATOR_STOPPED};
+    struct own_run x = {.end = COORDINATOR_STOPPED, .errand = o->errand};
     struct error err;
     struct arena arena = {0};
     enum status s = needs_command(study, &err);

@@ -198,6 +198,38 @@ void attempt_hears_report(struct active_attempt *a, long step, const json_t *met
     steer(a);
 }
 
+/* The first of an attempt's: the others have the same reason, mostly. */
+static void say_refused(struct active_attempt *a, const char *id, const char *why)
+{
+    struct arena arena = {0};
+    if (a->refused++ == 0)
+        attempt_say(a, arena_printf(&arena, "trial %ld: of its items some are not kept, '%.60s' the first: %s",
+                                    a->trial->number, id, why));
+    arena_done(&arena);
+}
+
+static void condemn(struct active_attempt *a, const char *why)
+{
+    struct error err;
+    enum status s = history_condemn(a->home->history, a->trial, why, NULL, false, &err);
+    if (s)
+        attempt_fail(a, s, &err);
+    else
+        halt(a, STOP_GENTLY, why);
+}
+
+void attempt_hears_item(struct active_attempt *a, const char *id, const json_t *metrics)
+{
+    const struct coordinator_options *o = a->home->options;
+    struct error err;
+    if (history_item(a->home->history, a->trial, id, metrics, &err)) {
+        say_refused(a, id, err.text);
+        return;
+    }
+    const char *why = o->weigh && !a->stopping_ms ? o->weigh(o->data, a->trial, id, metrics) : NULL;
+    if (why) condemn(a, why);
+}
+
 void attempt_hears_policy(struct active_attempt *a, const json_t *policy)
 {
     struct error err;

@@ -15,7 +15,7 @@
 #define TUNER_COORDINATOR_ATTEMPT_H
 
 #include "tuner/coordinator/load.h"
-#include "tuner/coordinator/news.h"
+#include "tuner/coordinator/options.h"
 #include "tuner/coordinator/pause.h"
 
 #include "tuner/execution/execution.h"
@@ -31,8 +31,7 @@ struct attempt_home {
     const char *files;           /* folder for the attempts' folders */
     struct load_home depot;      /* of the checkpoints of stages */
     struct pause *pause;
-    const char *(*definition)(void *data); /* of coordinator_options, with its data */
-    void *definition_data;
+    const struct coordinator_options *options; /* what attempts ask of whoever made the coordinator */
     /* To be announced once what has been recorded is durable. */
     void (*say)(void *data, enum news news, const struct trial *trial, const char *text);
     /* An attempt is over; `crash`: why, if it crashed. */
@@ -58,6 +57,7 @@ struct active_attempt {
     int64_t lease;
     uint64_t batch;      /* promised: the lease is durable with this batch of the journal */
     int64_t stopping_ms; /* since when it is to stop: that is in the log, or its trajectory is over; 0: it is not */
+    size_t refused;      /* items of its program that could not be kept */
     size_t settings;     /* steps of the trajectory that it has been told */
     double resumed_cost; /* tokens until the checkpoint that it goes on from */
     struct ask *ask;     /* of the client that waits for it; NULL: it has it */
@@ -82,6 +82,7 @@ void attempt_lost(struct active_attempt *a, enum seat_loss loss, const char *why
 /* RUNS: what its program says. */
 void attempt_hears_start(struct active_attempt *a, int64_t pid, double resumed_cost);
 void attempt_hears_report(struct active_attempt *a, long step, const json_t *metrics);
+void attempt_hears_item(struct active_attempt *a, const char *id, const json_t *metrics);
 void attempt_hears_policy(struct active_attempt *a, const json_t *policy);
 void attempt_hears_checkpoint(struct active_attempt *a, long step, const char *path);
 void attempt_hears_end(struct active_attempt *a, const struct job_outcome *outcome);

@@ -18,6 +18,11 @@ static void on_policy(void *data, const json_t *policy)
     if (!attempt_is_over(data)) attempt_hears_policy(data, policy);
 }
 
+static void on_item(void *data, const char *id, const json_t *metrics)
+{
+    if (!attempt_is_over(data)) attempt_hears_item(data, id, metrics);
+}
+
 static void on_checkpoint(void *data, long step, const char *path)
 {
     if (!attempt_is_over(data)) attempt_hears_checkpoint(data, step, path);
@@ -30,7 +35,8 @@ static void on_end(void *data, const struct job_outcome *outcome)
 
 static const struct execution_hooks hooks = {
     .started = on_started,
-    .program = {.report = on_report, .policy = on_policy, .checkpoint = on_checkpoint, .end = on_end}};
+    .program = {
+        .report = on_report, .item = on_item, .policy = on_policy, .checkpoint = on_checkpoint, .end = on_end}};
 
 /* ---- its beginning ---- */
 
@@ -121,7 +127,7 @@ static void start(struct active_attempt *a, const char *dir, const struct resume
                                       .dir = dir,
                                       .resume = *resume,
                                       .stage = stage_run(a, dir, arena),
-                                      .definition = home->definition ? home->definition(home->definition_data) : NULL};
+                                      .definition = home->options->definition ? home->options->definition(home->options->data) : NULL};
     a->resumed_cost = resume->cost;
     a->at->hooks = &hooks;
     a->at->data = a;

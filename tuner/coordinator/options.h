@@ -29,6 +29,9 @@ struct coordinator_options {
     const char *files;                       /* absolute folder for the attempts' folders */
     bool only_queued;                        /* run what is queued, search for nothing, confirm nothing */
     bool probe;                              /* a few trials to judge by: the study is not complete after them */
+    /* What a trial's program says of one of its items. Why the trial is to be stopped for it, valid until the next call;
+     * NULL: it goes on. May be NULL. */
+    const char *(*weigh)(void *data, const struct trial *trial, const char *id, const json_t *metrics);
     void (*listen)(void *data, enum news event, const struct trial *trial, const char *text);
     /* Once, last: the journal is closed. An error (a damaged database, a failed baseline) has stopped every trial
      * first; what was running is queued again by the next run. The coordinator may be freed when this has returned. */

@@ -249,6 +249,7 @@ static void take_from_agent(struct active_attempt *a, const struct agent_message
     case AGENT_MESSAGE_REPORT:
         if (r->n >= a->trial->attempt.reports) attempt_hears_report(a, r->step, r->metrics); /* else: heard before */
         break;
+    case AGENT_MESSAGE_ITEM: attempt_hears_item(a, r->text, r->metrics); break;
     case AGENT_MESSAGE_POLICY: attempt_hears_policy(a, r->metrics); break;
     case AGENT_MESSAGE_CHECKPOINT: attempt_hears_checkpoint(a, r->step, r->text); break;
     case AGENT_MESSAGE_LOG: keep_log(a, r); break;

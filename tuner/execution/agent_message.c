@@ -36,6 +36,15 @@ static bool read_report(const json_t *body, struct agent_message *r)
     return true;
 }
 
+static bool read_item(const json_t *body, struct agent_message *r)
+{
+    const json_t *id = json_object_get(body, "id");
+    if (json_only(body, NULL, "id", "metrics", NULL) || !metrics_is_item_id(id)) return false;
+    r->text = json_string_value(id);
+    r->metrics = json_object_get(body, "metrics");
+    return metrics_check(r->metrics, NULL) == STATUS_OK;
+}
+
 static bool read_checkpoint(const json_t *body, struct agent_message *r)
 {
     json_int_t step;
@@ -80,6 +89,7 @@ static const struct {
 } kinds[] = {
     [AGENT_MESSAGE_STARTED] = {"started", read_started},
     [AGENT_MESSAGE_REPORT] = {"report", read_report},
+    [AGENT_MESSAGE_ITEM] = {"item", read_item},
     [AGENT_MESSAGE_POLICY] = {"policy", NULL},
     [AGENT_MESSAGE_CHECKPOINT] = {"checkpoint", read_checkpoint},
     [AGENT_MESSAGE_LOG] = {"log", read_log},
@@ -95,7 +105,7 @@ enum status agent_message_read(const json_t *message, struct agent_message *ret,
         return error_set(err, STATUS_INVALID, "a message needs \"trial\" and \"lease\"");
     while (k < n && !json_object_get(message, kinds[k].name)) k++;
     if (k == n)
-        return error_set(err, STATUS_INVALID, "a message holds one of started, report, policy, checkpoint, log, end");
+        return error_set(err, STATUS_INVALID, "a message holds one of started, report, item, policy, checkpoint, log, end");
     enum status s = json_only(message, err, "study", "trial", "lease", kinds[k].name, NULL);
     if (s) return s;
     const json_t *body = json_object_get(message, kinds[k].name);

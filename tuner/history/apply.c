@@ -185,7 +185,7 @@ static enum status apply_leased(struct history *s, struct trial *t, const struct
     t->attempt.client = !e->dir;
     t->attempt.leased_ms = clock_mono_ms(s->m.clock);
     t->attempt.began_ms = event->at_ms;
-    t->attempt.reports = t->attempt.step = 0;
+    t->attempt.reports = t->attempt.step = t->attempt.items = 0;
     t->attempt.heard = (struct hearing){0};
     t->attempt.resumed_cost = 0;
     t->attempt.names = 0;

@@ -50,6 +50,7 @@ struct attempt {
     const char *key;     /* of what the stage is to leave */
     double before;       /* tokens of the stages that were done when it began */
     long reports, step;  /* number of reports, the last one's step */
+    long items;          /* of which it has said something to this process */
     const double *last;  /* n_metrics; the last report; NaN where not reported */
     uint64_t names;      /* hash of the names in the last report, in order; 0: none by this process */
     double resumed_cost; /* tokens that are not its own */

@@ -10,6 +10,7 @@
 #include "tuner/history/apply.h"
 #include "tuner/history/checkpoint.h"
 #include "tuner/history/curve.h"
+#include "tuner/history/item.h"
 #include "tuner/history/lease.h"
 #include "tuner/history/ledger.h"
 #include "tuner/history/lending.h"

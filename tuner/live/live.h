@@ -17,6 +17,7 @@
 #include "tuner/live/collector.h"
 #include "tuner/live/configuration.h"
 #include "tuner/live/contest.h"
+#include "tuner/live/duel.h"
 #include "tuner/live/intake.h"
 #include "tuner/live/judgement.h"
 #include "tuner/live/kill_file.h"

@@ -1,4 +1,4 @@
-/* All trials of a study as a table: CSV [RFC 4180] or JSON lines. */
+/* All trials of a study, and the items of one, as a table: CSV [RFC 4180] or JSON lines. */
 #include "tuner/report/report.h"
 
 #include "tuner/base/csv.h"
@@ -112,4 +112,85 @@ void report_dump(FILE *out, const struct memory *s, enum dump_format format)
         free(text);
         json_decref(line);
     }
+}
+
+/* ---- the items of a trial ---- */
+
+struct item_table {
+    FILE *out;
+    enum dump_format format;
+    json_t *names; /* {"em": true}: of all metrics, in the order in which they came first */
+    json_t *known; /* ids; what is said again does not count */
+};
+
+static void note_names(void *data, const struct store_item *item)
+{
+    const struct item_table *x = data;
+    for (size_t i = 0; i < item->n; i++) json_object_set_new(x->names, item->name[i], json_true());
+}
+
+static bool is_new(const struct item_table *x, const char *id)
+{
+    return !json_object_get(x->known, id) && json_object_set_new(x->known, id, json_true()) == 0;
+}
+
+static void item_json(const struct item_table *x, const struct store_item *item)
+{
+    json_t *metrics = json_object();
+    for (size_t i = 0; i < item->n; i++) json_object_set_new(metrics, item->name[i], json_number(item->value[i]));
+    json_t *line = json_pack("{s:s, s:o}", "id", item->id, "metrics", metrics);
+    char *text = json_tight(line);
+    fprintf(x->out, "%s\n", text);
+    free(text);
+    json_decref(line);
+}
+
+static void item_csv(const struct item_table *x, const struct store_item *item)
+{
+    const char *name;
+    json_t *unused;
+    csv_text(x->out, item->id);
+    json_object_foreach(x->names, name, unused)
+    {
+        double v = NAN;
+        for (size_t i = 0; i < item->n; i++)
+            if (strcmp(item->name[i], name) == 0) v = item->value[i];
+        csv_number(x->out, v);
+    }
+    fputs("\r\n", x->out);
+}
+
+static void on_item(void *data, const struct store_item *item)
+{
+    const struct item_table *x = data;
+    if (!is_new(x, item->id)) return;
+    if (x->format == DUMP_CSV)
+        item_csv(x, item);
+    else
+        item_json(x, item);
+}
+
+static void item_header(const struct item_table *x)
+{
+    const char *name;
+    json_t *unused;
+    fputs("id", x->out);
+    json_object_foreach(x->names, name, unused)
+    {
+        fputs(strcmp(name, "id") == 0 ? "," CSV_METRIC : ",", x->out);
+        csv_value(x->out, name);
+    }
+    fputs("\r\n", x->out);
+}
+
+enum status report_items(FILE *out, const struct memory *s, const struct trial *t, enum dump_format format,
+                         struct error *err)
+{
+    struct item_table x = {out, format, json_object(), json_object()};
+    enum status st = history_items(s, t, note_names, &x, err);
+    if (!st && format == DUMP_CSV && json_object_size(x.names)) item_header(&x);
+    if (!st) st = history_items(s, t, on_item, &x, err);
+    json_decref(x.names);
+    json_decref(x.known);
+    return st;
 }

@@ -26,6 +26,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -408,22 +409,16 @@ static int flush(struct nocturne *n, struct text *t)
     return send_text(n, t->buf, t->at);
 }
 
-static int send_metrics(struct nocturne *n, const char *verb, long step, size_t k, const struct nocturne_metric *m)
+/* After what the message has said already. */
+static int send_metrics(struct nocturne *n, struct text *t, size_t k, const struct nocturne_metric *m)
 {
-    struct text t;
-    const char *comma = "";
-    t.at = 0;
-    put(&t, "{\"%s\": {", verb);
-    if (step >= 0) {
-        put(&t, "\"step\": %ld", step);
-        comma = ", ";
-    }
+    const char *comma = t->buf[t->at - 1] == '{' ? "" : ", ";
     for (size_t i = 0; i < k; i++, comma = ", ") {
-        put(&t, "%s\"%s\": ", comma, m[i].name);
-        put_number(&t, m[i].value);
+        put(t, "%s\"%s\": ", comma, m[i].name);
+        put_number(t, m[i].value);
     }
-    put(&t, "}}");
-    return flush(n, &t);
+    put(t, "}}");
+    return flush(n, t);
 }
 
 static int send_string(struct nocturne *n, const char *verb, const char *text)
@@ -438,14 +433,51 @@ static int send_string(struct nocturne *n, const char *verb, const char *text)
 
 int nocturne_report(struct nocturne *n, long step, size_t k, const struct nocturne_metric *m)
 {
+    struct text t;
+    t.at = 0;
     answer_help(n);
-    return send_metrics(n, "report", step, k, m);
+    put(&t, "{\"report\": {\"step\": %ld", step);
+    return send_metrics(n, &t, k, m);
+}
+
+int nocturne_item(struct nocturne *n, const char *id, size_t k, const struct nocturne_metric *m)
+{
+    struct text t;
+    t.at = 0;
+    answer_help(n);
+    put(&t, "{\"item\": {\"id\": ");
+    put_string(&t, id);
+    if (t.at < sizeof t.buf) return send_metrics(n, &t, k, m);
+    errno = EMSGSIZE;
+    return -1;
 }
 
 int nocturne_result(struct nocturne *n, size_t k, const struct nocturne_metric *m)
 {
+    struct text t;
+    t.at = 0;
     answer_help(n);
-    return send_metrics(n, "result", -1, k, m);
+    put(&t, "{\"result\": {");
+    return send_metrics(n, &t, k, m);
+}
+
+/* Splitmix64 [Steele, Lea & Flood 2014, doi:10.1145/2660193.2660195]. */
+static uint64_t next_bits(uint64_t *state)
+{
+    uint64_t z = *state += UINT64_C(0x9e3779b97f4a7c15);
+    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
+    return z ^ z >> 31;
+}
+
+void nocturne_shuffled(const struct nocturne *n, size_t count, size_t *ret)
+{
+    uint64_t state = nocturne_seed(n);
+    for (size_t i = 0; i < count; i++) {
+        size_t k = (size_t)(next_bits(&state) % (i + 1));
+        ret[i] = ret[k];
+        ret[k] = i;
+    }
 }
 
 int nocturne_infeasible(struct nocturne *n, const char *why)

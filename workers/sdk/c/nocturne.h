@@ -87,6 +87,13 @@ struct nocturne_metric {
 
 /* `k` metrics at `step` (0, 1, 2, …); up to about 100. */
 int nocturne_report(struct nocturne *n, long step, size_t k, const struct nocturne_metric *m);
+/* Of one of the items that are judged (a question, a word): its own metrics, under the names of the study file, so that
+ * configurations can be compared on the same items. `id` says which it is: 1 to 200 bytes of UTF-8, the same in each run.
+ * Say them as they come, in a random order (nocturne_shuffled), and look for nocturne_should_stop between them: who is
+ * surely worse need not finish. What is said of an item again does not count. */
+int nocturne_item(struct nocturne *n, const char *id, size_t k, const struct nocturne_metric *m);
+/* 0 … count − 1 in a random order, the same for the same seed. `ret`: count. */
+void nocturne_shuffled(const struct nocturne *n, size_t count, size_t *ret);
 /* The final metrics; call once, then exit 0. */
 int nocturne_result(struct nocturne *n, size_t k, const struct nocturne_metric *m);
 /* This configuration cannot work, and why. Then exit 0. */

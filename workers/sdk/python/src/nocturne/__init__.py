@@ -23,15 +23,17 @@ Standard library only. The ready callbacks are in ``nocturne.torch``, ``nocturne
 from __future__ import annotations
 
 import os
-from typing import Any, Callable, Optional, Union
+from typing import Any, Callable, Iterable, List, Optional, TypeVar, Union
 
 from ._run import Params, Run, current
 from ._stopping import EarlyStopping
 
-__all__ = ["EarlyStopping", "Params", "Run", "checkpoint", "current", "folder", "infeasible", "log", "on_set", "own_options", "params",
-           "report", "result", "resume_from", "seed", "should_stop", "stop_reason"]
+__all__ = ["EarlyStopping", "Params", "Run", "checkpoint", "current", "folder", "infeasible", "item", "log", "on_set", "own_options", "params",
+           "report", "result", "resume_from", "seed", "should_stop", "shuffled",
+           "stop_reason"]
 __version__ = "0.1.0"
 
+_Item = TypeVar("_Item")
 Value = Union[int, float, str, bool]
 
 
@@ -58,6 +60,16 @@ def folder() -> str:
 def report(step: int, **metrics: float) -> None:
     """Reports metrics at a step (0, 1, 2, …); see Run.report."""
     current().report(step, **metrics)
+
+
+def item(id: "Union[str, int]", /, **metrics: float) -> None:
+    """What one of the items that are judged (a question, a word) has got; see Run.item."""
+    current().item(id, **metrics)
+
+
+def shuffled(items: "Iterable[_Item]") -> "List[_Item]":
+    """The items in a random order, the same for the same seed."""
+    return current().shuffled(items)
 
 
 def result(**metrics: float) -> None:

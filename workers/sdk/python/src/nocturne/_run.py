@@ -4,15 +4,17 @@ from __future__ import annotations
 import json
 import math
 import os
+import random
 import signal
 import socket
 import sys
 import threading
-from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Set, Union
+from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Set, TypeVar, Union
 
 from ._arguments import Line, is_read_by_others, like, value_of
 
 
+_Item = TypeVar("_Item")
 NEVER = 1e300  # JSON has no infinity
 
 
@@ -136,6 +138,20 @@ class Run:
         self._step = int(step)
         self._reported = values
         self._send({"report": {"step": int(step), **values}})
+
+    def item(self, id: "Union[str, int]", /, **metrics: float) -> None:
+        """Of one of the items that are judged (a question, a word): its own metrics, under the names of the study file,
+        so that configurations can be compared on the same items. id: which it is, the same in each run, 1 to 200 bytes
+        of UTF-8. Say them as they come, in a random order (shuffled), and look for should_stop between them: who is
+        surely worse need not finish. What is said of an item again does not count."""
+        which = id if isinstance(id, int) and not isinstance(id, bool) else str(id)
+        self._send({"item": {**{name: _metric(v) for name, v in metrics.items()}, "id": which}})
+
+    def shuffled(self, items: "Iterable[_Item]") -> "List[_Item]":
+        """The items in a random order, the same for the same seed."""
+        out = list(items)
+        random.Random(self.seed).shuffle(out)
+        return out
 
     def result(self, **metrics: float) -> None:
         """The final metrics: call once, then exit 0."""
