@@ -106,6 +106,26 @@ class Agents(World):
         text = self.wait("the program has it", lambda: (lambda a: a.body.decode() if a.status == 200 else None)(self.call("GET", "/studies/s/trials/0/artefacts/order.txt")))
         self.assertIn('{"stop"', text)
 
+    def test_items_come_home_while_the_service_is_killed(self):
+        program = ("import os, time\nout = os.fdopen(3, 'r+b', 0)\nout.write(b'{\"item\": {\"id\": \"out\", \"em\": 1.5}}\\n')\n"
+                   "for i in range(300):\n    out.write(b'{\"item\": {\"id\": \"q%d\", \"em\": %d}}\\n' % (i, i % 2))\n"
+                   "    while i == 200 and not os.path.exists(" + repr(os.path.join(self.dir, "gate")) + "): time.sleep(0.02)\n"
+                   "out.write(b'{\"result\": {\"em\": 0.5, \"tokens\": 2}}\\n')\n")
+        self.ok("PUT", "/studies/s/files/trial.py", text=program)
+        study = STUDY.replace("[sh, trial.sh", "[python3, trial.py").replace("[trial.sh]", "[trial.py]").replace("trials: 12", "trials: 3")
+        self.ok("POST", "/studies", text=study, headers={"Content-Type": "application/yaml"})
+        self.agent("a1", slots=1)
+        items = lambda: self.nocturne("show", "s", "0", "--items").splitlines()
+        self.wait("items have come", lambda: len(items()) > 100)
+        self.kill_server()
+        self.write("gate", "")
+        self.wait("the agent has something to say", lambda: self.size("a1.d/outbox.jsonl"))
+        self.start()
+        self.wait_phase("complete")
+        self.assertEqual(items(), ["id,em"] + [f"q{i},{i % 2}" for i in range(300)])
+        self.assertIn("trial 0: of its items some are not kept, 'out' the first: the proportion 'em' is 1.5, not from 0 to 1",
+                      self.nocturne("log", "s"))
+
     def test_what_is_asked_again_is_killed_amid_its_grace(self):
         program = ("import signal, sys, time\nsignal.signal(signal.SIGTERM, lambda *a: print('not yet', flush=True))\n"
                    "print('here', flush=True)\nwhile True: time.sleep(1)\n")
