@@ -347,7 +347,7 @@ class Items(World):
                          [f"{a},{b},{float(c):.17g}" for a, b, c in (row.split(",") for row in rows[1:])])
         self.assertIn("no trial 999", self.run_nocturne("show", "s", "999", "--items", code=3)[1])
         self.assertIn("run it there, with --db FILE, and without --url",
-                      self.run_nocturne("show", "s", "0", "--items", "--url", "https://localhost:1", code=2)[1])
+                      self.run_nocturne("show", "s", "0", "--items", "--url", "https://localhost:1", "--token-file", "none", code=2)[1])
 
     def test_who_is_worse_for_sure_is_stopped_amid_its_items(self):
         event = self.evaluated(2)
