@@ -129,6 +129,12 @@ GOALS = [
         ("Δ ~ N(−5, 5), ρ 0.7", "far-7", None), ("500 questions, ρ 0.7", "few-7", None))],
     *[(f"race, {what}: wrong", "race-" + name, percent("wrong"), "%", goal, ()) for what, name, goal in (
         ("ρ 0.5", "spread-5", 1), ("ρ 0.9", "spread-9", 1), ("Δ = 0, ρ 0.7", "same-7", 5), ("Δ = 0, ρ 0.7, α 15 %", "same-7-15", 5))],
+    *[(f"same items after an alarm, {what}: evaluated, median", "duel-behind-" + name, plain("median", 100), "%", None, ()) for what, name in (
+        ("5 points behind, 1 seed", "5-1"), ("20 points behind, 1 seed", "20-1"), ("20 points behind, 2 seeds that vary by 2", "20-2"), ("20 points behind, 3 seeds that vary by 2", "20-3"),
+        ("5 points behind, 3 seeds that do not vary", "3-still"))],
+    *[(f"same items, no difference, {what}: called worse, and is not", "duel-same-" + name, percent("wrong"), "%", 5, ()) for what, name in (
+        ("1 seed", "1"), ("2 seeds that vary by 2 points", "2"), ("3 seeds", "3"), ("10 seeds", "10"))],
+    *[(f"same items, {what} first: called worse", f"duel-{name}-first", percent("below"), "%", 5, ()) for what, name in (("easy ones", "easy"), ("hard ones", "hard"))],
 ]
 
 
