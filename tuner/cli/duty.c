@@ -3,6 +3,7 @@
 #include "tuner/cli/cli.h"
 #include "tuner/cli/diagnosis.h"
 #include "tuner/cli/evaluation.h"
+#include "tuner/cli/heats.h"
 #include "tuner/cli/retuning.h"
 
 #include <math.h>
@@ -239,7 +240,7 @@ static enum duty_end diagnose_in(const struct duty *d, const struct opened *at)
     add_last_experiment(d, x, &status);
     x->seeds = seeds_of(d, at->study);
     run_suspects(d, x, &e);
-    int code = evaluation_race(&e, &course, d->arena);
+    int code = heats_run(&e, &course, d->arena);
     json_decref(status);
     if (code == EXIT_INTERRUPTED) return DUTY_LATER;
     if (!e.value || e.value[0][0].n == 0)

@@ -34,16 +34,8 @@ struct evaluation {
 /* The exit code of run_study; the arena must live as long as what comes out. */
 int evaluation_run(struct evaluation *e, struct arena *arena);
 
-/* How far one of them was run. */
-struct evaluated {
-    size_t seeds;     /* the last one perhaps in part */
-    const char *gone; /* why it was run no further; NULL: it was run on all */
-};
-
-/* The same one seed after the other: whoever is worse than the first for sure, in pairs, is stopped, and run on no further
- * ones. The first is run on all. Where its program tells single answers, the pairs are items (tuner/live/duel.h), else
- * seeds (tuner/live/contest.h). ret: n, in the arena. */
-int evaluation_race(struct evaluation *e, struct evaluated **ret, struct arena *arena);
+/* The same of what was run before a kill -9. False: there is something left to run. */
+bool evaluation_recall(struct evaluation *e, struct arena *arena);
 
 /* "g2p-watch": where what is live of a study is run. In the arena. */
 const char *evaluation_study(const char *study, struct arena *arena);
