@@ -69,7 +69,7 @@ int cmd_show(int argc, char **argv)
         .args_doc = "[STUDY] TRIAL",
         .doc =
             "Show one trial: parameters, metrics, what happened to it, every attempt with its reason, its logs and its "
-            "reports.\vExamples: nocturne show g2p 12\n          nocturne show g2p 12 --items > answers.csv",
+            "reports.\vExample: nocturne show g2p 12\n         nocturne show g2p 12 --items > answers.csv",
         .children = cli_remote_child};
     struct show_options o = {.items = false};
     struct error err;
