@@ -144,6 +144,19 @@ class Flags(Live):
             self.assertIn(answer.status, (200, 503))  # never: there is no such flag
             self.wait("it is read", lambda: self.ask("s", {"context": {"targetingKey": "u1"}}).status == 200)
 
+    def test_after_a_start_who_asks_does_not_wait_for_what_has_gathered(self):
+        """Nothing can be scored yet, since somebody else writes: what the database says is served all the same."""
+        self.try_it()
+        before = self.evaluate("s")
+        self.kill_server()
+        db = sqlite3.connect(os.path.join(self.dir, "nocturne.db"), isolation_level=None)
+        db.execute("BEGIN IMMEDIATE")
+        self.start()
+        self.wait("it is read", lambda: self.ask("s", {"context": {"targetingKey": "u1"}}).status == 200)
+        self.assertEqual(self.evaluate("s"), before)
+        db.execute("ROLLBACK")
+        db.close()
+
 
 if __name__ == "__main__":
     unittest.main(verbosity=2)

@@ -78,13 +78,17 @@ static enum status read_news(struct ward *w, struct store *store)
     return s;
 }
 
+/* Of one that nobody could be told of yet, first what the database has of it: what has gathered while no service was there
+ * may take seconds to score, and meanwhile whoever asks would be sent away. */
 static bool tend(struct work *work, struct store *store)
 {
     struct ward *w = work->data;
     int64_t now = clock_wall_ms(w->keeper->service->clock);
+    bool unknown = w->version == 0;
+    enum status s = STATUS_OK;
     w->err.status = STATUS_OK;
-    w->ticked = (struct live_ticked){false, false};
-    enum status s = live_tick(store, w->name, now, &w->ticked, &w->err);
+    w->ticked = (struct live_ticked){.changed = false, .more = unknown};
+    if (!unknown) s = live_tick(store, w->name, now, &w->ticked, &w->err);
     return (s ? s : read_news(w, store)) == STATUS_BUSY;
 }
 
@@ -178,7 +182,7 @@ static bool look(struct work *work, struct store *store)
 {
     struct keeper *k = work->data;
     if (store_rollout_heads(store, &k->arena, &k->head, &k->n, &k->err)) return k->err.status == STATUS_BUSY;
-    return tracing_tick(k->service->live.tracing, store) == STATUS_BUSY;
+    return k->knows && tracing_tick(k->service->live.tracing, store) == STATUS_BUSY;
 }
 
 static void looked(struct work *work)
