@@ -85,7 +85,7 @@ class Traces(Live):
         for signal in ("logs", "traces"):
             self.refused(self.send(signal, None, text=b"\x0a\x00", headers={"Content-Type": "application/x-protobuf"}), 415, "application/json")
             self.refused(self.send(signal, None, text=gzip.compress(b"{}"), headers={"Content-Type": "application/json", "Content-Encoding": "gzip"}), 415, "compress")
-        self.refused(self.send("logs", {}, token=self.token("client", "--study", "s")), 403, "all")
+        self.refused(self.send("logs", {}, token=self.token("client", "--study", "s")), 403, "without --study")
         broken = self.score(1, "b" * 32)
         broken["traceId"] = "no trace"
         answer = self.send("logs", logs(self.score(1, "c" * 32), broken)).json

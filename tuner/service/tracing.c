@@ -61,7 +61,8 @@ static bool parse(struct request *r, const struct taking *x)
 {
     if (r->body) return true;
     if (json_marks(x->body, x->n) > MARKS_MAX)
-        request_problem(r, 400, "this JSON has more than %d commas, colons and brackets; export smaller batches", MARKS_MAX);
+        request_problem(r, 400, "this JSON has more than %d commas, colons and brackets; export smaller batches",
+                        MARKS_MAX);
     else if (json_parse_object(x->body, x->n, &r->body, &r->err))
         request_problem(r, 400, "%s", r->err.text);
     return r->body != NULL;
@@ -103,11 +104,20 @@ static bool is_plain_json(struct request *r)
     return json;
 }
 
-/* Which rollouts it tells of is known when it has been read. */
+/* A span or a score says no more than its trace: whose it is, is known when flags have come. */
+static bool is_for_all(struct request *r)
+{
+    if (*r->who.scope)
+        request_problem(r, 403,
+                        "this token is for some rollouts only, and telemetry may be of all: give the exporter one of "
+                        "'nocturne token create --role client', without --study");
+    return !*r->who.scope;
+}
+
 void tracing_take(struct request *r, enum otlp_signal signal)
 {
     struct taking *x = r->state = arena_alloc(&r->arena, sizeof *x);
-    if (!request_sees_all(r) || !is_plain_json(r)) return;
+    if (!is_for_all(r) || !is_plain_json(r)) return;
     char *body = arena_alloc(&r->arena, r->http->n + 1);
     memcpy(body, r->http->body, r->http->n);
     *x = (struct taking){signal, body, r->http->n};
