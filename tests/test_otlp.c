@@ -353,6 +353,34 @@ static void test_otlp__only_what_was_drawn_is_counted(void **state)
     }
 }
 
+/* Where an evaluation failed the client's code says what is served. That is known of the unit, as the outcome in that
+ * trace is none of a variant, and it is read back from the store. */
+static void test_otlp__an_evaluation_that_failed_has_no_variant(void **state)
+{
+    (void)state;
+    static const char *const reasons[] = {"error", "default", "DISABLED"};
+    for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++) {
+        struct arena a = {0};
+        struct part again;
+        struct error err;
+        const char *attributes =
+            arena_printf(&a,
+                         TEXT("feature_flag.key", "g2p") "," TEXT("feature_flag.context.id", "u") "," TEXT(
+                             "feature_flag.result.reason", "%s") "," TEXT("error.type", "general"),
+                         reasons[i]);
+        struct otlp_batch b = read_event("feature_flag.evaluation", attributes, IN_TRACE, &a);
+        assert_int_equal(b.refused, 0);
+        assert_int_equal(b.n, 1);
+        assert_false(b.part[0].counted);
+        assert_string_equal(b.part[0].variant, "");
+        char *line = part_write(&b.part[0]);
+        assert_int_equal(part_read(line, &a, &again, &err), STATUS_OK);
+        assert_string_equal(again.unit, "u");
+        free(line);
+        arena_done(&a);
+    }
+}
+
 static void test_otlp__labels_that_say_yes_or_no(void **state)
 {
     (void)state;
@@ -417,6 +445,9 @@ static void test_otlp__what_cannot_be_used_is_refused_by_itself(void **state)
          "log record 0: feature_flag.context.id is missing or too long; give the evaluation a targeting key"},
         {"feature_flag.evaluation", FLAG("," WHOLE("feature_flag.context.id", "7")), "", "feature_flag.context.id is"},
         {"feature_flag.evaluation", FLAG("," TEXT("feature_flag.context.id", "u")), "",
+         "feature_flag.result.variant is"},
+        {"feature_flag.evaluation",
+         FLAG("," TEXT("feature_flag.context.id", "u") "," TEXT("feature_flag.result.reason", "split")), "",
          "feature_flag.result.variant is"},
         {"gen_ai.evaluation.result", SCORE("," REAL("gen_ai.evaluation.score.value", "\"NaN\"")), IN_TRACE,
          "no finite"},
@@ -1049,16 +1080,17 @@ static void test_part__a_row_is_a_part_again(void **state)
         free(text);
         free(again);
     }
-    static const char *const wrong[] = {"",
-                                        "[]",
-                                        "{}",
-                                        "{\"kind\":\"flag\"}",
-                                        "{\"kind\":\"flag\",\"id\":\"f\",\"at_ms\":1,\"rollout\":\"r\",\"unit\":\"u\"}",
-                                        "{\"kind\":\"score\",\"id\":\"s\",\"at_ms\":1,\"name\":\"em\"}",
-                                        "{\"kind\":\"usage\",\"id\":\"s\",\"trace\":\"t\",\"at_ms\":1}",
-                                        "{\"kind\":\"root\",\"trace\":\"t\",\"at_ms\":1}",
-                                        "{\"kind\":\"root\",\"id\":\"r\",\"trace\":7,\"at_ms\":1}",
-                                        "{\"kind\":\"tree\",\"id\":\"r\",\"trace\":\"t\",\"at_ms\":1}"};
+    static const char *const wrong[] = {
+        "",
+        "[]",
+        "{}",
+        "{\"kind\":\"flag\"}",
+        "{\"kind\":\"flag\",\"id\":\"f\",\"at_ms\":1,\"rollout\":\"r\",\"unit\":\"u\",\"counted\":true}",
+        "{\"kind\":\"score\",\"id\":\"s\",\"at_ms\":1,\"name\":\"em\"}",
+        "{\"kind\":\"usage\",\"id\":\"s\",\"trace\":\"t\",\"at_ms\":1}",
+        "{\"kind\":\"root\",\"trace\":\"t\",\"at_ms\":1}",
+        "{\"kind\":\"root\",\"id\":\"r\",\"trace\":7,\"at_ms\":1}",
+        "{\"kind\":\"tree\",\"id\":\"r\",\"trace\":\"t\",\"at_ms\":1}"};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
         assert_int_equal(part_read(wrong[i], &a, &q, &err), STATUS_INVALID);
     arena_done(&a);
@@ -1093,6 +1125,7 @@ int main(void)
         cmocka_unit_test(test_otlp__repeats_tell_nothing),
         cmocka_unit_test(test_otlp__names_of_earlier_years),
         cmocka_unit_test(test_otlp__only_what_was_drawn_is_counted),
+        cmocka_unit_test(test_otlp__an_evaluation_that_failed_has_no_variant),
         cmocka_unit_test(test_otlp__labels_that_say_yes_or_no),
         cmocka_unit_test(test_otlp__what_is_not_ours_is_taken_without_a_word),
         cmocka_unit_test(test_otlp__what_cannot_be_used_is_refused_by_itself),

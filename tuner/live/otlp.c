@@ -220,9 +220,10 @@ static bool read_flag(struct reading *x, struct record *r)
     p.unit = text_of(r, ATTRIBUTE_CONTEXT);
     p.variant = text_of(r, ATTRIBUTE_VARIANT);
     p.counted = reason && is_counted(reason, m);
+    bool undrawn = reason && !p.counted; /* what the code has was served, which is no variant */
     if (!p.unit || !*p.unit)
         return refuse(x, "feature_flag.context.id is missing or too long; give the evaluation a targeting key");
-    if (!p.variant || !*p.variant) return refuse(x, "feature_flag.result.variant is missing or too long");
+    if (!p.variant || (!*p.variant && !undrawn)) return refuse(x, "feature_flag.result.variant is missing or too long");
     add(x, &p, r);
     return true;
 }

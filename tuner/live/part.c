@@ -131,7 +131,7 @@ static bool is_whole(const struct part *p)
     bool spent = false;
     for (size_t i = 0; i < AMOUNTS; i++) spent = spent || p->amount[i] >= 0;
     switch (p->kind) {
-    case PART_FLAG: return *p->rollout && *p->unit && *p->variant;
+    case PART_FLAG: return *p->rollout && *p->unit && (*p->variant || !p->counted);
     case PART_SCORE: return *p->name && isfinite(p->value);
     case PART_USAGE: return *p->trace && spent;
     case PART_ROOT:
