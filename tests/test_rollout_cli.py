@@ -274,6 +274,17 @@ class Which(Live):
         self.assertIn("has no baseline, and rollout 'bare' is new: say what is served now, with --champion", err)
 
 
+    def test_the_default_plan_is_for_studies_of_its_metrics(self):
+        for old, new, says in (("em", "right", "measures right, tokens, and not 'em'"), ("tokens", "lookups", "measures em, lookups, and not 'tokens'")):
+            self.begin(re.sub(rf"\b{old}\b", new, STUDY).replace("study: s", f"study: {new}"), re.sub(rf"\b{old}\b", new, TRIAL))
+            self.run_nocturne("run", "study.yaml", "--quiet")
+            err = self.run_nocturne("rollout", "start", new, "--challenger", "1", code=2)[1]
+            self.assertIn(says, err)
+            self.assertIn("'nocturne rollout plan' prints one to change", err)
+            self.write("own.yaml", f"metrics: {{{new}: {{prove: not_worse}}}}")
+            self.rollout("start", new, "--challenger", "1", "--plan", "own.yaml")
+
+
 class Wrong(Live):
     def refused(self, args, code, *says):
         out, err = self.run_nocturne("rollout", *args, code=code)

@@ -118,6 +118,7 @@ static enum status fill_wish(struct starting *x, const struct rollouts *r, struc
     struct live_plan plan; /* read here, too, where its file has a name */
     s = rollout_plan_text(o, o->start.plan, &x->arena, &x->wish.plan, err);
     if (!s) s = live_plan_read(x->wish.plan_name, x->wish.plan, &x->arena, &plan, err);
+    if (!s) s = live_plan_suits(&plan, x->wish.plan, x->memory->study, err);
     if (!s) s = choose_champion(x, is_new, err);
     if (!s) s = choose_challengers(x, err);
     if (!s && x->has_champion) x->wish.champion = &x->champion;

@@ -27,6 +27,7 @@
 #include "tuner/live/salvage.h"
 #include "tuner/live/telemetry.h"
 #include "tuner/live/watch.h"
+#include "tuner/live/plan_study.h"
 #include "tuner/live/watch_study.h"
 
 #include "store/store.h"

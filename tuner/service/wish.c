@@ -124,7 +124,12 @@ enum status wish_resolve(const struct wish *w, struct store *store, const struct
                                     .plan = w->plan,
                                     .salt = w->salt,
                                     .challenger = ret->challenger}};
-    enum status s = resolve_champion(w, store, from, ret, err);
+    struct arena a = {0};
+    struct live_plan plan;
+    enum status s = live_plan_read("plan", w->plan, &a, &plan, err);
+    if (!s) s = live_plan_suits(&plan, w->plan, from->study, err);
+    arena_done(&a);
+    if (!s) s = resolve_champion(w, store, from, ret, err);
     return s ? s : resolve_challengers(w, from, ret, err);
 }
 
