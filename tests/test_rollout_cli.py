@@ -554,6 +554,12 @@ class Words(Live):
         twice = self.rollout("plan", "plan.yaml", "--rate", "10000/day")
         days = [float(re.search(r"as good .*; ([\d.]+) to", text).group(1)) for text in (out, twice)]
         self.assertAlmostEqual(days[0] / days[1], 2, delta=0.1)
+        often = self.rollout("plan", "plan.yaml", "--rate", "100/second")
+        self.assertNotIn("days", often)
+        self.assertRegex(often, r"as good .*; [\dms. ]+ to [\dms. ]+ in all\n")
+        self.assertIn("units before its last step, 2.5s", often)
+        self.write("plan.yaml", PLAN.replace("effect: 0.1", "margin: 0.04, effect: 0.05"))
+        self.assertIn("if it is better by 1 point ", self.rollout("plan", "plan.yaml"))
         self.write("plan.yaml", PLAN + "units: 300\n")
         self.assertIn("planned: 300 units, fewer than", self.rollout("plan", "plan.yaml"))
         self.write("plan.yaml", "windows: 1\n")

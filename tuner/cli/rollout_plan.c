@@ -3,6 +3,7 @@
 
 #include "tuner/cli/whole_file.h"
 
+#include "tuner/base/words.h"
 #include "tuner/base/yaml.h"
 
 #include <math.h>
@@ -112,6 +113,16 @@ static const char *amounts(double low, double high, struct arena *a)
     return arena_printf(a, "about %.0f to %.0f", round_up(low), round_up(high));
 }
 
+/* "0.3 to 1.2 days", "43s to 4m 10s" */
+static const char *times(double low, double high, struct arena *a)
+{
+    enum { DAY_MS = 86400000 };
+    char from[40], to[40];
+    if (high >= 1) return arena_printf(a, "%.1f to %.1f days", low, high);
+    words_show_duration(llround(low * DAY_MS), from, sizeof from);
+    return arena_printf(a, "%s to %s", from, words_show_duration(llround(high * DAY_MS), to, sizeof to));
+}
+
 static void show_row(const struct needing *x, size_t metric, enum needs_truth truth, const char *when)
 {
     struct arena a = {0};
@@ -119,8 +130,8 @@ static void show_row(const struct needing *x, size_t metric, enum needs_truth tr
            high = needs_to_prove(x->p, 1, metric, truth, SPREAD_LARGE);
     printf("    %-28s  %s", when, amounts(low, high, &a));
     if (x->per_day > 0 && isfinite(high))
-        printf("; %.1f to %.1f days in all", needs_days(x->p, 1, low, x->per_day),
-               needs_days(x->p, 1, high, x->per_day));
+        printf("; %s in all",
+               times(needs_days(x->p, 1, low, x->per_day), needs_days(x->p, 1, high, x->per_day), &a));
     putchar('\n');
     arena_done(&a);
 }
@@ -129,7 +140,8 @@ static void show_row(const struct needing *x, size_t metric, enum needs_truth tr
 static const char *by_words(const struct live_metric *m, double by, struct arena *a)
 {
     if (m->low != 0 || m->high != 1) return arena_printf(a, "%g", by);
-    return arena_printf(a, "%g point%s", 100 * by, 100 * by == 1 ? "" : "s");
+    const char *points = arena_printf(a, "%g", 100 * by);
+    return arena_printf(a, "%s point%s", points, strcmp(points, "1") == 0 ? "" : "s");
 }
 
 static void show_not_worse(const struct needing *x, size_t i, struct arena *a)
@@ -157,7 +169,12 @@ static void show_ramp(const struct needing *x, struct arena *a)
     for (size_t i = 0; i < p->n_steps; i++)
         steps = arena_printf(a, "%s%s%g %%", steps, i ? ", " : "", 100 * p->step[i]);
     printf("  the ramp: %s; about %.0f units before its last step", steps, round_up(needs_before(p, 1)));
-    if (x->per_day > 0) printf(", %.1f days", needs_days(p, 1, 0, x->per_day));
+    double days = x->per_day > 0 ? needs_days(p, 1, 0, x->per_day) : 0;
+    char span[40];
+    if (days >= 1)
+        printf(", %.1f days", days);
+    else if (days > 0)
+        printf(", %s", words_show_duration(llround(days * 86400000), span, sizeof span));
     putchar('\n');
     if (p->limit > 0) printf("  no more than %.0f units of challengers in a day\n", p->limit);
 }
@@ -187,7 +204,7 @@ static void show_needs(const char *file, const struct needing *x)
     }
     show_ramp(x, &a);
     show_planned(x);
-    if (!(x->per_day > 0)) puts("  with --rate 5000/day it says how many days");
+    if (!(x->per_day > 0)) puts("  with --rate 5000/day it says how long that takes");
     arena_done(&a);
 }
 
