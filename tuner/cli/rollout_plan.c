@@ -14,7 +14,7 @@ static const char template[] =
     "# The plan of a live experiment; this is the default. What you leave out stays as it is here.\n"
     "# Check it with: nocturne rollout plan FILE --rate 5000/day\n"
     "metrics:\n"
-    "  # not_worse: not worse by more than the margin; effect: the difference that is looked for, beyond it.\n"
+    "  # not_worse: by more than the margin (0: it must be better); effect: the difference that is looked for, beyond it.\n"
     "  em: {prove: not_worse, goal: maximize, range: [0, 1], margin: 0.01, effect: 0.05, guard: 0.01, missing: 0}\n"
     "  # fewer: a typical request takes fewer (saving: so many are looked for), and all of them no more than the margin\n"
     "  # more. With marks: [1, 2000] and cap: 2000 'learn' may be 0: nothing has to be learnt of the champion.\n"
@@ -148,8 +148,8 @@ static void show_not_worse(const struct needing *x, size_t i, struct arena *a)
 {
     const struct live_metric *m = &x->p->metric[i];
     double better = m->effect - m->margin;
-    printf("  %s not worse by more than %s; 19 of 20 answers are right, to half:\n", m->name,
-           by_words(m, m->margin, a));
+    printf("  %s not worse %s; 19 of 20 answers are right, to half:\n", m->name,
+           m->margin > 0 ? arena_printf(a, "by more than %s", by_words(m, m->margin, a)) : "at all");
     show_row(x, i, TRUTH_EFFECT,
              arena_printf(a, "if it is %s by %s", better < 0 ? "worse" : "better", by_words(m, fabs(better), a)));
     show_row(x, i, TRUTH_SAME, "if it is as good");

@@ -204,7 +204,8 @@ const char *rollout_means(const struct rollout_view *v, const json_t *challenger
     {
         double mean = json_number_at(track, arm);
         if (isfinite(mean))
-            all = arena_printf(v->a, "%s%s%s %.4g", all, *all ? ", " : "", rollout_text(v, track, "metric"), mean);
+            all = arena_printf(v->a, "%s%s%s %s", all, *all ? ", " : "", rollout_text(v, track, "metric"),
+                               report_number(mean, v->a));
     }
     return all;
 }
@@ -378,7 +379,7 @@ static const char *bound(const struct rollout_view *v, const struct metric *m, d
 {
     if (m->kind == METRIC_COUNT) return arena_printf(v->a, "%.4g %%", 100 * by);
     if (m->kind == METRIC_PROPORTION) return arena_printf(v->a, "%.4g point%s", 100 * by, 100 * by == 1 ? "" : "s");
-    return arena_printf(v->a, "%.4g", by);
+    return report_number(by, v->a);
 }
 
 static const char *aim(const struct rollout_view *v, const char *name, const json_t *rule)
@@ -390,7 +391,9 @@ static const char *aim(const struct rollout_view *v, const char *name, const jso
     if (m.kind == METRIC_COUNT)
         return arena_printf(v->a, "a typical request takes fewer %s, and all of them no more than %s more", shown,
                             bound(v, &m, rollout_whole(rule, "margin")));
-    return arena_printf(v->a, "%s not worse by more than %s", shown, bound(v, &m, rollout_whole(rule, "margin")));
+    double margin = rollout_whole(rule, "margin");
+    return margin > 0 ? arena_printf(v->a, "%s not worse by more than %s", shown, bound(v, &m, margin))
+                      : arena_printf(v->a, "%s not worse at all", shown);
 }
 
 const char *rollout_aims(const struct rollout_view *v)

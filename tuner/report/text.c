@@ -24,11 +24,16 @@ const char *report_utility(double u, char *buf, size_t size)
 
 /* ---- differences ---- */
 
+const char *report_number(double v, struct arena *a)
+{
+    char text[40];
+    return fabs(v) < 9999.5 ? arena_printf(a, "%.4g", v) : arena_strdup(a, words_show_count(v, text, sizeof text));
+}
+
 const char *report_size(const struct metric *m, bool ratio, double v, struct arena *a)
 {
     if (ratio) return arena_printf(a, "%.*f", fabs(v) < 0.9995 ? 1 : 0, fabs(100 * v));
-    return arena_printf(a, m->kind == METRIC_PROPORTION ? "%.2f" : "%.4g",
-                        fabs(m->kind == METRIC_PROPORTION ? 100 * v : v));
+    return m->kind == METRIC_PROPORTION ? arena_printf(a, "%.2f", fabs(100 * v)) : report_number(fabs(v), a);
 }
 
 const char *report_unit(const struct metric *m, bool ratio)

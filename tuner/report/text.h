@@ -15,6 +15,8 @@ const char *report_utility(double u, char *buf, size_t size);
 
 /* ---- differences ---- */
 
+/* "0.0123", "7608", "12k": four digits, however large it is. */
+const char *report_number(double v, struct arena *a);
 /* "2.61", "59.3", "0.0123": without its sign, in points of a proportion, in percent of a ratio. */
 const char *report_size(const struct metric *m, bool ratio, double v, struct arena *a);
 const char *report_unit(const struct metric *m, bool ratio); /* " points", " %", "" */
