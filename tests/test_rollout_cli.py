@@ -120,12 +120,16 @@ class Life(Live):
         self.assertIn("next: 'nocturne rollout promote s' makes challenger the champion; until then it stays at 50 %", out)
         self.assertIn("guards: em, tokens hold", out)
         self.assertNotRegex(out, r"\bp\b|p-value|significan")
+        self.assertIn(f"lately   em {em['champion']:.4f}, ", self.run_nocturne("loop", "s")[0])
         # somebody else was faster
         err = self.run_nocturne("rollout", "promote", "s", "--version", str(status["version"] - 1), code=1)[1]
         self.assertIn(f"it is at {status['version']}, not {status['version'] - 1}); look again", err)
         after = json.loads(self.rollout("promote", "s", "--version", str(status["version"]), "--why", "as agreed", "--json"))
         self.assertEqual(after["experiment"]["phase"], "promoted")
         self.assertEqual(after["champion"]["trial"], best)
+        now = after["experiment"]["challengers"][0]["metrics"][0]["challenger"]
+        self.assertNotAlmostEqual(now, em["champion"], delta=0.01)
+        self.assertIn(f"lately   em {now:.4f}, ", self.run_nocturne("loop", "s")[0])  # of what is live now
         out = self.rollout("events", "s")
         self.assertRegex(out, r"promoted +challenger: as agreed, by \w+")
         self.assertIn("rollout s: promoted: as agreed; at its end adopt: ", self.rollout("status", "s"))

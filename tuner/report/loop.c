@@ -48,7 +48,8 @@ static struct loop loop_of(const struct loop_facts *f, struct arena *a)
 
 static const char *shown(const struct loop *l, const char *name, double value)
 {
-    const json_t *range = json_object_get(json_object_get(json_object_get(l->rules, "metrics"), name), "range");
+    const json_t *watched = json_object_get(json_object_get(l->rules, "metrics"), name);
+    const json_t *range = json_object_get(watched ? watched : json_object_get(json_object_get(l->v.rules, "metrics"), name), "range");
     bool whole = json_number_read(json_array_get(range, 0)) == 0 && json_number_read(json_array_get(range, 1)) == 1;
     const struct metric m = {.name = name, .kind = whole ? METRIC_PROPORTION : METRIC_VALUE};
     char text[64];
@@ -74,15 +75,39 @@ static const char *means(const struct loop *l, const char *which)
     return all;
 }
 
-/* The champion's part of the experiment that runs, or ran last. */
+/* Which variant of the experiment that runs, or ran last, is what is live now; NULL: none, since another was served later. */
+static const char *live_variant(const struct loop *l)
+{
+    const char *hash = rollout_text(&l->v, json_object_get(l->v.status, "champion"), "hash"), *name;
+    json_t *one;
+    json_object_foreach((json_t *)(uintptr_t)json_object_get(l->v.x, "variants"), name, one)
+    {
+        if (*hash && strcmp(rollout_text(&l->v, one, "hash"), hash) == 0) return name;
+    }
+    return NULL;
+}
+
+static const json_t *challenger_of(const struct loop *l, const char *variant)
+{
+    const json_t *c;
+    size_t i;
+    json_array_foreach(json_object_get(l->v.x, "challengers"), i, c)
+    {
+        if (strcmp(rollout_text(&l->v, c, "variant"), variant) == 0) return c;
+    }
+    return NULL;
+}
+
+/* What is live in that experiment: its champion, or the challenger that was promoted. */
 static const char *means_of_experiment(const struct loop *l)
 {
-    const char *all = "";
-    const json_t *track;
+    const char *all = "", *live = live_variant(l);
+    bool champion = live && strcmp(live, "champion") == 0;
+    const json_t *of = champion ? l->v.lead : live ? challenger_of(l, live) : NULL, *track;
     size_t i;
-    json_array_foreach(json_object_get(l->v.lead, "metrics"), i, track)
+    json_array_foreach(json_object_get(of, "metrics"), i, track)
     {
-        double mean = json_number_at(track, "champion");
+        double mean = json_number_at(track, champion ? "champion" : "challenger");
         if (isfinite(mean)) all = join(l->v.a, all, shown(l, rollout_text(&l->v, track, "metric"), mean));
     }
     return all;
