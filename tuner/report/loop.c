@@ -219,7 +219,7 @@ static const char *next_of_watch(const struct loop *l)
     case EVALUATING:
         return arena_printf(l->v.a, "the champion and the best others are run again%s", by_whom(l));
     case TUNING:
-        return arena_printf(l->v.a, "%s%s%s", begun ? arena_printf(l->v.a, "study %s is tuned", tuned) : "the study is tuned anew",
+        return arena_printf(l->v.a, "%s%s%s", begun ? arena_printf(l->v.a, "study %s is being tuned", tuned) : "the study is tuned anew",
                             begun ? arena_printf(l->v.a, " (since %s)",
                                                  report_soon(rollout_whole(l->watch, "since_ms"), l->now, l->v.a))
                                   : "",
@@ -232,6 +232,12 @@ static const char *next(const struct loop *l)
 {
     if (l->v.killed || (rollout_is_open(&l->v) && !asks(l))) return rollout_next(&l->v);
     return next_of_watch(l);
+}
+
+const char *report_next(const struct rollout_view *v)
+{
+    const struct loop l = loop_of(&(struct loop_facts){.status = v->status, .where = v->where, .keeper = LOOP_UNKNOWN}, v->a);
+    return l.watch ? next(&l) : rollout_next(v);
 }
 
 /* ---- the picture ---- */

@@ -153,7 +153,7 @@ void report_rollout_head(FILE *out, const json_t *status, const char *where)
     struct rollout_view v = rollout_view(status, where, &a);
     struct screen screen = screen_of(out);
     fprintf(out, "%srollout %s: %s\n", mark_of(&v, &screen), v.name, rollout_headline(&v));
-    fprintf(out, "  next: %s\n", rollout_next(&v));
+    fprintf(out, "  next: %s\n", report_next(&v));
     arena_done(&a);
 }
 
@@ -164,7 +164,7 @@ void report_rollout(FILE *out, const json_t *status, const char *where)
     struct screen screen = screen_of(out);
     fprintf(out, "%srollout %s: %s\n", mark_of(&v, &screen), v.name, rollout_headline(&v));
     show_matters(out, &v);
-    fprintf(out, "  %s\n  next: %s\n", rollout_state(&v), rollout_next(&v));
+    fprintf(out, "  %s\n  next: %s\n", rollout_state(&v), report_next(&v));
     if (v.x) {
         fprintf(out, "  it is to show: %s\n", rollout_aims(&v));
         show_challengers(out, &v);

@@ -509,7 +509,8 @@ const char *rollout_next(const struct rollout_view *v)
     case ROLLOUT_ROLLED_BACK:
     case ROLLOUT_STOPPED: break;
     }
-    return arena_printf(v->a, "nothing by itself; 'nocturne rollout start %s%s%s%s' tries the next one", v->study,
-                        strcmp(v->name, v->study) ? " --rollout " : "", strcmp(v->name, v->study) ? v->name : "",
-                        v->where);
+    return arena_printf(v->a, "nothing by itself; 'nocturne rollout start %s%s%s%s' tries the next one, 'nocturne watch' "
+                              "finds out when what is live runs worse",
+                        v->study, strcmp(v->name, v->study) ? " --rollout " : "",
+                        strcmp(v->name, v->study) ? v->name : "", v->where);
 }

@@ -60,8 +60,10 @@ const char *rollout_progress(const struct rollout_view *v);
 const char *rollout_headline(const struct rollout_view *v);
 /* "running since …, at 5 %, step 2 of 4 of the ramp" */
 const char *rollout_state(const struct rollout_view *v);
-/* What happens next by itself, and what waits for somebody. */
+/* What happens next by itself, and what waits for somebody: with the experiment. */
 const char *rollout_next(const struct rollout_view *v);
+/* … and, of one that is watched, with the watch: as 'nocturne loop' says it (loop.c). */
+const char *report_next(const struct rollout_view *v);
 /* Has what is served drifted? "": nobody watches. */
 const char *rollout_watch(const struct rollout_view *v);
 /* "trial 9 of study g2p (patience=4 threshold=0.0012)", of a configuration. */
