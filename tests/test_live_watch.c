@@ -187,6 +187,27 @@ static void test_watch__a_person_need_not_wait_nor_does_a_run(void **state)
     world_close(&w);
 }
 
+static void test_watch__a_person_may_say_no(void **state)
+{
+    (void)state;
+    struct world w;
+    struct live_order no = {.verb = LIVE_DO_DECLINE, .by = "ada", .why = "a holiday"};
+    world_open(&w, 33);
+    watch_with(&w, WATCH_PLAIN);
+    serve_while(&w, "learning", 200, 20);
+    assert_int_equal(live_order(w.store, "g2p", &no, w.now, &w.err), STATUS_CONFLICT);
+    assert_contains(w.err.text, "nothing waits: the watch is watching");
+    w.em[0] = 0.3;
+    serve_while(&w, "watching", 200, 20);
+    assert_true(gathers(&w) == 500);
+    assert_ok(live_order(w.store, "g2p", &no, w.now, &w.err), w.err);
+    assert_watch(&w, "learning", false);
+    assert_true(gathers(&w) == 0);
+    serve_while(&w, "learning", 200, 20); /* 0.3 is what is usual now */
+    assert_watch(&w, "watching", false);
+    world_close(&w);
+}
+
 /* ---- what both know, and what only one of them does ---- */
 
 /* One more unit of the champion, which nobody but it has yet. */
@@ -542,6 +563,7 @@ int main(void)
         cmocka_unit_test(test_watch__each_step_asks_as_it_was_told_to),
         cmocka_unit_test(test_watch__after_an_alarm_fresh_units_are_waited_for),
         cmocka_unit_test(test_watch__a_person_need_not_wait_nor_does_a_run),
+        cmocka_unit_test(test_watch__a_person_may_say_no),
         cmocka_unit_test(test_watch__what_it_alone_follows_an_experiment_leaves_out),
         cmocka_unit_test(test_watch__what_was_found_is_tried_at_once),
         cmocka_unit_test(test_watch__with_nothing_to_try_the_new_usual_is_learnt),

@@ -578,6 +578,7 @@ static void test_live_notice__of_the_log_what_people_did_not_do_themselves(void 
     live_notice_asks(&(struct live_subject){"g2p-live", "g2p"}, "tuning", 99, &a, &n);
     assert_string_equal(n.key, "live/g2p-live/asks/99");
     assert_contains(n.is.action, "'nocturne rollout approve g2p-live'");
+    assert_contains(n.is.action, "'nocturne rollout decline g2p-live'");
     arena_done(&a);
 }
 

@@ -394,11 +394,24 @@ class Asking(World):
         self.drifted("--ask", "evaluating,tuning,trying")
         for step in "evaluating", "tuning", "trying":
             until(f"{step} waits", lambda: self.loop()["phase"] == step and self.loop()["asked"], explain=self.log)
-            self.assertIn(f"{step} waits for you: 'nocturne rollout approve s'", self.loop()["next"])
+            self.assertIn(f"{step} waits for you: 'nocturne rollout approve s', or decline", self.loop()["next"])
+            self.assertIn(f"next: {step} waits for you: ", self.run_nocturne("rollout", "status", "s")[0])
             self.assertEqual(self.events(step), [])
             self.run_nocturne("rollout", "approve", "s")
         self.serve_until("an experiment", lambda: self.loop()["experiment"])
         self.assertIn("nothing waits", self.run_nocturne("rollout", "approve", "s", code=1)[1])
+        self.interrupt()
+
+    def test_somebody_says_no(self):
+        """Nothing is tuned, and the same command goes on with what is usual now."""
+        self.study()
+        self.drifted("--ask", "evaluating")
+        until("it waits", lambda: self.loop()["phase"] == "evaluating" and self.loop()["asked"], explain=self.log)
+        self.run_nocturne("rollout", "decline", "s", "--why", "a holiday")
+        self.assertEqual((self.loop()["phase"], self.loop()["asked"]), ("learning", False))
+        self.assertEqual(self.events("declined")[0]["why"], "a holiday")
+        self.serve_until("it is watched again", lambda: self.loop()["phase"] == "watching")
+        self.assertEqual(self.studies(), ["s"])
         self.interrupt()
 
     def test_an_alarm_waits_for_units_that_came_after_it(self):

@@ -55,6 +55,7 @@ static const struct verb verbs[] = {
     {"kill", ROLLOUT_ORDER, 1, 1, "which rollout?", "yV"},
     {"revive", ROLLOUT_ORDER, 1, 1, "which rollout?", "yV"},
     {"approve", ROLLOUT_ORDER, 1, 1, "which rollout?", "yV"},
+    {"decline", ROLLOUT_ORDER, 1, 1, "which rollout?", "yV"},
     {"unwatch", ROLLOUT_ORDER, 1, 1, "which rollout?", "yV"},
     {"outcomes", ROLLOUT_OUTCOMES, 1, 2, "which rollout? And from which file, or standard input?", ""},
     {"tick", ROLLOUT_TICK, 0, 1, "", "F"},
@@ -377,7 +378,7 @@ static const char usage[] = "start STUDY\n"
                             "status [ROLLOUT]\n"
                             "ramp|pause|resume|promote ROLLOUT\n"
                             "rollback|stop|kill|revive ROLLOUT\n"
-                            "approve|unwatch ROLLOUT\n"
+                            "approve|decline|unwatch ROLLOUT\n"
                             "outcomes ROLLOUT [FILE]\n"
                             "tick [ROLLOUT]\n"
                             "assign ROLLOUT UNIT…\n"
@@ -395,7 +396,8 @@ static const char doc[] =
     "rollback  it was no good: the champion for all, after promote the one before\n"
     "stop      no more of it\n"
     "kill      the champion for all, at once, whatever runs; revive\n"
-    "approve   what 'nocturne watch' waits with goes on; unwatch: nobody watches\n"
+    "approve   what 'nocturne watch' waits with goes on\n"
+    "decline   it does not: what is usual now is learnt; unwatch: nobody watches\n"
     "outcomes  what units did, of a file or standard input, as JSON lines:\n"
     "          {\"unit\": \"user-17\", \"id\": \"o-1\", \"variant\": \"challenger\",\n"
     "           \"metrics\": {\"em\": 1, \"tokens\": 120}}\n"

@@ -51,7 +51,8 @@ enum status live_start(struct store *store, const struct live_wish *wish, int64_
 
 #define LIVE_VERBS(X)                                                                                                  \
     X(RAMP, "ramp") X(PAUSE, "pause") X(RESUME, "resume") X(STOP, "stop") X(PROMOTE, "promote")                        \
-        X(ROLLBACK, "rollback") X(KILL, "kill") X(REVIVE, "revive") X(APPROVE, "approve") X(UNWATCH, "unwatch")
+        X(ROLLBACK, "rollback") X(KILL, "kill") X(REVIVE, "revive") X(APPROVE, "approve") X(DECLINE, "decline")         \
+            X(UNWATCH, "unwatch")
 
 #define LIVE_VERB(id, name) LIVE_DO_##id,
 enum live_verb { LIVE_VERBS(LIVE_VERB) LIVE_VERB_COUNT };

@@ -89,6 +89,13 @@ static enum status order_approve(struct ordering *o, struct error *err)
     return s ? s : record_say(&o->r, "approved", change_body(o->order->why, o->order->by), o->now_ms, err);
 }
 
+static enum status order_decline(struct ordering *o, struct error *err)
+{
+    if (!o->r.watching) return error_set(err, STATUS_CONFLICT, "nobody watches rollout '%s'", o->rollout);
+    enum status s = watch_decline(&o->r.watching->watch, o->now_ms, err);
+    return s ? s : record_say(&o->r, "declined", change_body(o->order->why, o->order->by), o->now_ms, err);
+}
+
 static enum status order_unwatch(struct ordering *o, struct error *err)
 {
     if (!o->r.watching) return error_set(err, STATUS_CONFLICT, "nobody watches rollout '%s'", o->rollout);
@@ -102,6 +109,7 @@ static enum status give(struct ordering *o, struct error *err)
     if (x->verb == LIVE_DO_KILL) return order_kill(o, err);
     if (x->verb == LIVE_DO_REVIVE) return order_revive(o, err);
     if (x->verb == LIVE_DO_APPROVE) return order_approve(o, err);
+    if (x->verb == LIVE_DO_DECLINE) return order_decline(o, err);
     if (x->verb == LIVE_DO_UNWATCH) return order_unwatch(o, err);
     if (x->verb == LIVE_DO_ROLLBACK) return order_rollback(o, err);
     if (!record_is_open(&o->r))
@@ -119,6 +127,7 @@ static enum status give(struct ordering *o, struct error *err)
     case LIVE_DO_KILL:
     case LIVE_DO_REVIVE:
     case LIVE_DO_APPROVE:
+    case LIVE_DO_DECLINE:
     case LIVE_DO_UNWATCH:
     case LIVE_VERB_COUNT: break;
     }

@@ -293,13 +293,28 @@ void watch_found(struct watch *w, int64_t now_ms)
     if (w->work != WATCH_ASKED) enter(w, WATCH_TRYING, now_ms);
 }
 
+static enum status check_waits(const struct watch *w, struct error *err)
+{
+    if (watch_gathers(w) > 0 || w->work == WATCH_ASKED) return STATUS_OK;
+    return error_set(err, STATUS_CONFLICT, "nothing waits: the watch is %s", watch_phase_name(w->phase));
+}
+
 enum status watch_approve(struct watch *w, struct error *err)
 {
-    if (watch_gathers(w) > 0) return w->gather = 0, STATUS_OK;
-    if (w->work != WATCH_ASKED)
-        return error_set(err, STATUS_CONFLICT, "nothing waits: the watch is %s", watch_phase_name(w->phase));
-    w->work = WATCH_DUE;
+    enum status s = check_waits(w, err);
+    if (s) return s;
+    if (watch_gathers(w) > 0)
+        w->gather = 0;
+    else
+        w->work = WATCH_DUE;
     return STATUS_OK;
+}
+
+enum status watch_decline(struct watch *w, int64_t now_ms, struct error *err)
+{
+    enum status s = check_waits(w, err);
+    if (!s) watch_again(w, now_ms);
+    return s;
 }
 
 void watch_begin(struct watch *w, const struct watch_plan *plan, int64_t now_ms, struct arena *arena)

@@ -127,6 +127,8 @@ void watch_go_on(struct watch *w, int64_t now_ms);
 void watch_found(struct watch *w, int64_t now_ms);
 /* A person has said yes: to a step, or that no more units are waited for. STATUS_CONFLICT: nothing waits. */
 enum status watch_approve(struct watch *w, struct error *err);
+/* … or no: it was no drift, or one that is to stay. What is usual now is learnt. STATUS_CONFLICT: nothing waits. */
+enum status watch_decline(struct watch *w, int64_t now_ms, struct error *err);
 /* From the beginning: what is usual now is learnt. */
 void watch_again(struct watch *w, int64_t now_ms);
 

@@ -69,6 +69,7 @@ void live_notice_asks(const struct live_subject *of, const char *step, int64_t s
     ret->at_ms = since_ms;
     ret->key = arena_printf(a, "live/%s/asks/%lld", of->rollout, (long long)since_ms);
     ret->is.sentence = arena_printf(a, "the watch of %s waits for you before it goes on (%s)", of->rollout, step);
-    ret->is.action = arena_printf(a, "'nocturne rollout approve %s' lets it, 'nocturne rollout unwatch %s' ends it",
+    ret->is.action = arena_printf(a, "'nocturne rollout approve %s' lets it; 'nocturne rollout decline %s' does not, and "
+                                     "what is usual now is learnt",
                                   of->rollout, of->rollout);
 }

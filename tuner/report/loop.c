@@ -196,7 +196,7 @@ static const char *gathering(const struct loop *l)
 {
     double left = rollout_whole(l->watch, "gather"), all = rollout_whole(l->rules, "fresh");
     return arena_printf(l->v.a, "%.0f of %.0f units from after the alarm are there; with all of them the champion is run again "
-                                "('nocturne rollout approve %s%s': at once)",
+                                "('nocturne rollout approve %s%s': at once; decline: not at all)",
                         all - left, all, l->v.name, l->v.where);
 }
 
@@ -205,8 +205,8 @@ static const char *next_of_watch(const struct loop *l)
     const char *tuned = rollout_text(&l->v, l->watch, "study");
     bool begun = json_is_true(json_object_get(l->watch, "begun"));
     if (asks(l))
-        return arena_printf(l->v.a, "%s waits for you: 'nocturne rollout approve %s%s'", phases[l->phase], l->v.name,
-                            l->v.where);
+        return arena_printf(l->v.a, "%s waits for you: 'nocturne rollout approve %s%s', or decline", phases[l->phase],
+                            l->v.name, l->v.where);
     switch (l->phase) {
     case UNWATCHED: return arena_printf(l->v.a, "'nocturne watch %s' finds out when it runs worse", l->v.name);
     case LEARNING:

@@ -90,7 +90,7 @@ export interface Loop {
 }
 export interface CourseTrack { metric: string; what: "scale" | "typical" | "bill"; ratio: boolean; points: boolean; line: number | null; by: (number | null)[]; low: (number | null)[]; high: (number | null)[] }
 export interface Course { experiment: number; at_ms: number[]; units: number[]; challengers: { variant: string; tracks: CourseTrack[] }[]; ramp: { at_ms: number; share: number }[] }
-export type Order = "ramp" | "pause" | "resume" | "stop" | "promote" | "rollback" | "kill" | "revive" | "approve" | "unwatch";
+export type Order = "ramp" | "pause" | "resume" | "stop" | "promote" | "rollback" | "kill" | "revive" | "approve" | "decline" | "unwatch";
 
 /* What the service answers when it does not do it [RFC 9457]; status 0: it did not answer. */
 export class Problem extends Error {

@@ -135,6 +135,7 @@ interface Offer { order: Order; button: string; text: string }
 function offers(l: Loop): Offer[] {
     const x = l.experiment, all: Offer[] = [], running = x?.phase === "running", open = running || x?.phase === "learning" || x?.phase === "shadow" || x?.phase === "paused";
     if (l.asked) all.push({ order: "approve", button: "Approve", text: `Let the watch of ${l.rollout} go on with ${l.phase}?` });
+    if (l.asked) all.push({ order: "decline", button: "Decline", text: `No ${l.phase} of ${l.rollout}? What is usual now is learnt, and an alarm is raised when that changes.` });
     if (running) all.push({ order: "ramp", button: "Ramp", text: "Go to the next step of the ramp now? More people get what is tried." });
     if (running) all.push({ order: "promote", button: "Promote", text: `Make ${x!.ready ?? "the challenger"} the champion${x!.ready ? "" : ", though it has not proven itself"}? Everybody gets it.` });
     if (open && x!.phase !== "paused") all.push({ order: "pause", button: "Pause", text: "Pause the experiment? Everybody gets the champion until it is resumed." });
