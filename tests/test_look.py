@@ -357,7 +357,7 @@ class Said(Screen):
         n = len(self.trials())
         again = self.run_nocturne("run", "study.yaml")[0]
         self.assertIn("going on with study s: 4 of 6 trials complete, 2 failed", again)
-        self.assertIn("note: the budget of 6 trials is spent: nothing to run; for more set 'budget: {trials: 6}' in study.yaml, or give --trials", again)
+        self.assertIn("note: the budget of 6 trials is spent: nothing to run; for more set 'budget: {trials: 12}' in study.yaml, or give --trials", again)
         self.assertEqual(len(self.trials()), n)
         self.assertNotIn("is spent", self.run_nocturne("run", "study.yaml", "--trials", "7")[0])
         events = [json.loads(x) for x in self.run_nocturne("run", "study.yaml", "--json")[0].splitlines()]

@@ -20,7 +20,7 @@ const char *remark_spent(const struct memory *s, struct arena *a)
                         "the budget of %ld trial%s is spent: %s; for more set 'budget: {trials: %ld}' in %s, or give "
                         "--trials",
                         trials, words_s((size_t)trials), confirmed ? "nothing to run" : "nothing more is searched",
-                        trials, s->study->path);
+                        2 * trials, s->study->path);
 }
 
 static bool is_same(const struct memory *s, const struct trial *a, const struct trial *b)
