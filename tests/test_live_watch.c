@@ -542,7 +542,7 @@ static void test_watch__what_its_file_gets_wrong_is_said_with_its_place(void **s
         {"command: ./evaluate\n", "'command' must be a list"},
         {"command: []\n", "is a program and its arguments"},
         {"command: [[a]]\n", "'command' must be text"},
-        {"experiment: {promot: auto}\n", "w:1:13: experiment:1:2: unknown key 'promot'"},
+        {"experiment: {promot: auto}\n", "w:1:13: experiment: unknown key 'promot'"},
     };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         struct arena a = {0};

@@ -349,7 +349,7 @@ class Wrong(Live):
         self.refused(["start", "s", "--rollout", "t", "--salt", "s-1"], 2, "salt 's-1' was used by another experiment", "choose another")
         self.start("--rollout", "second")
         self.refused(["status", "secnd"], 3, "no rollout 'secnd'; did you mean 'second'?")
-        self.refused(["status", "s", "--experiment", "2"], 3, "no such experiment")
+        self.refused(["status", "s", "--experiment", "2"], 3, "rollout 's' has no experiment 2; 'nocturne rollout events s'")
 
     def test_usage(self):
         for args, says in ((["pause"], "pause: which rollout?"), (["pause", "a", "b"], "what is 'b'?"), (["puase", "s"], "did you mean 'pause'?"),

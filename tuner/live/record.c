@@ -166,6 +166,9 @@ static enum status open_experiment(struct record *r, long number, enum record_pa
 {
     enum status s = store_experiment_find(r->store, r->rollout.id, number, &r->arena, &r->row, err);
     if (s == STATUS_NOT_FOUND && number == 0) return r->row.id = 0, STATUS_OK;
+    if (s == STATUS_NOT_FOUND)
+        error_set(err, s, "rollout '%s' has no experiment %ld; 'nocturne rollout events %s' lists those it has had",
+                  r->rollout.name, number, r->rollout.name);
     if (!s) s = live_plan_read("plan", r->row.plan, &r->arena, &r->plan, err);
     if (!s) s = read_variants(r, err);
     if (!s) s = read_state(r, err);

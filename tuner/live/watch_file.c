@@ -109,8 +109,10 @@ static enum status read_experiment(struct reader *r, const struct yaml_node *map
     enum status s = form_need(&r->form, map, YAML_MAP, "experiment");
     if (s) return s;
     r->plan->experiment = yaml_flow(map, r->arena);
-    if (live_plan_read("experiment", r->plan->experiment, r->arena, &plan, &err))
-        return form_fail(&r->form, map, "%s", err.text);
+    if (live_plan_read("experiment", r->plan->experiment, r->arena, &plan, &err)) {
+        const char *what = strstr(err.text, ": "); /* behind a place in what yaml_flow made, which nobody has written */
+        return form_fail(&r->form, map, "experiment%s", what ? what : "");
+    }
     return s;
 }
 
