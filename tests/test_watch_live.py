@@ -8,6 +8,7 @@ NOCTURNE_BIN is the folder of the binaries.
 import contextlib
 import hashlib
 import json
+import math
 import os
 import random
 import signal
@@ -410,9 +411,12 @@ class Asking(World):
         self.run_nocturne("rollout", "decline", "s", "--why", "a holiday")
         self.assertEqual((self.loop()["phase"], self.loop()["asked"]), ("learning", False))
         self.assertEqual(self.events("declined")[0]["why"], "a holiday")
-        self.serve_until("it is watched again", lambda: self.loop()["phase"] == "watching")
+        self.serve_until("it is watched again", lambda: self.loop()["phase"] == "watching" and self.json("rollout", "status", "s")["watch"]["seen"] > 100)
         self.assertEqual(self.studies(), ["s"])
         self.interrupt()
+        watch = self.json("rollout", "status", "s")["watch"]  # nothing drifts: the evidence is far below an alarm, and its logarithm is not
+        self.assertAlmostEqual(self.loop()["alarm"], math.exp(watch["log_r"]) / watch["rules"]["run_length"])
+        self.assertGreater(watch["log_r"] / math.log(watch["rules"]["run_length"]), 2 * self.loop()["alarm"])
 
     def test_an_alarm_waits_for_units_that_came_after_it(self):
         self.write("watch.yaml", PLAN.replace("fresh: 0", "fresh: 400"))

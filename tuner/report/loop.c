@@ -14,6 +14,7 @@
 #include <string.h>
 
 enum { BAR = 20, LABEL = 9 };
+static const double WORTH_A_NAME = 0.1; /* of an alarm; below that it is chance which metric says most */
 
 static const char *const phases[] = {"learning", "watching", "drifted", "evaluating", "tuning", "trying"};
 enum { LEARNING, WATCHING, DRIFTED, EVALUATING, TUNING, TRYING, UNWATCHED };
@@ -115,13 +116,14 @@ static const char *means_of_experiment(const struct loop *l)
 
 /* ---- drift ---- */
 
-/* The evidence as a share of what raises an alarm, 0 to 1; NaN: nothing is looked at. */
+/* The evidence as a share of what raises an alarm, 0 to 1; NaN: nothing is looked at. Not of its logarithm: without drift it is
+ * n / run_length after n units, on average, and the logarithm would nearly always stand at two thirds. */
 static double share_of_alarm(const struct loop *l)
 {
     double alarm = log(json_number_at(l->rules, "run_length")), evidence = json_number_at(l->watch, "log_r");
     if (l->phase == UNWATCHED || l->phase == LEARNING) return NAN;
     if (l->phase > WATCHING) return 1;
-    return isfinite(evidence) && alarm > 0 ? fmin(fmax(evidence / alarm, 0), 1) : 0;
+    return isfinite(evidence) && isfinite(alarm) ? fmin(exp(evidence - alarm), 1) : 0;
 }
 
 /* "████░░ "; "" where there is nothing to show. */
@@ -144,7 +146,8 @@ static const char *drift(const struct loop *l)
         return arena_printf(l->v.a, "learning what is usual: %.0f of %.0f units of the champion", learnt, learn);
     case WATCHING:
         return arena_printf(l->v.a, "%.0f %% of an alarm after %.0f units%s%s", 100 * share,
-                            rollout_whole(l->watch, "seen"), share > 0 ? ", most of it from " : "", share > 0 ? most : "");
+                            rollout_whole(l->watch, "seen"), share >= WORTH_A_NAME ? ", most of it from " : "",
+                            share >= WORTH_A_NAME ? most : "");
     default: return rollout_text(&l->v, l->watch, "why");
     }
 }
