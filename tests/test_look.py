@@ -504,6 +504,19 @@ class Warm(Screen):
         self.assertEqual(params["x"], 0.3)
         self.assertEqual("z" in params, params["on"])
 
+    def test_utilities_are_relative_to_our_baseline_as_it_was_there(self):
+        text = ("study: %s\nparameters: {x: {type: float, range: [0, 1]}}\nbaseline: {x: %s}\n"
+                "metrics: {em: {goal: maximize}, tokens: {goal: minimize}}\nobjective: {weights: {em: 0.5, tokens: 0.5}}\n")
+        told = '{"ask": 1}\n{"tell": 0, "metrics": {"em": 1, "tokens": 1000}}\n' + "".join(
+            f'{{"add": {{"x": {x}}}, "metrics": {{"em": {em}, "tokens": {tokens}}}}}\n' for x, em, tokens in ((0.5, 2, 500), (1, 2.5, 700), (0.25, 1.8, 300)))
+        self.write("a.yaml", text % ("a", 0))
+        self.run_nocturne("advise", "a.yaml", "--db", "w.db", stdin=told)
+        for name, baseline, best in (("by-half", 0.5, 0.25), ("by-theirs", 0, 1), ("not-measured", 0.75, 1)):
+            with self.subTest(name):
+                self.write("b.yaml", text % (name, baseline) + "warm_start: [a]\n")
+                asked = json.loads(self.run_nocturne("advise", "b.yaml", "--db", "w.db", stdin='{"ask": 2}\n')[0])["trials"]
+                self.assertEqual([t["params"]["x"] for t in asked], [baseline, best])
+
     def test_when_nothing_is_taught_it_is_said_why(self):
         for params, objective, more, why in (
                 ("q: {type: float, range: [0, 1]}", "minimize: loss", "", "nothing in common with this study: no parameter has the same name"),

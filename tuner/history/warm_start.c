@@ -4,25 +4,58 @@
 
 #include "tuner/history/open.h"
 
+#include "tuner/base/bounded.h"
 #include "tuner/base/words.h"
 
 #include <math.h>
 #include <string.h>
 
-/* The utility of a trial of another study, by our objective and its own baseline. False: it lacks a metric. */
-static bool judge_there(const struct memory *s, const struct memory *other, const struct trial *t, double *ret)
+/* ---- what a trial of another study is worth to this one ---- */
+
+/* What utilities are relative to, by our metrics; NaN: it has no such metric. */
+struct yardstick {
+    size_t runs; /* 0: there is none */
+    double metric[METRICS_MAX];
+};
+
+/* Of our metrics what the other study has; NaN: it has no such metric. False: the utility needs one of these. */
+static bool adopt_metrics(const struct memory *s, const struct memory *other, const double *value, double *ret)
 {
     const struct objective *o = &s->study->objective;
-    double value[METRICS_MAX], baseline[METRICS_MAX];
-    const double *theirs = memory_baseline(other);
-    if (objective_needs_baseline(o) && !theirs) return false;
+    bool enough = true;
     for (size_t i = 0; i < o->n_metrics; i++) {
         int k = objective_find_metric(&other->study->objective, o->metric[i].name);
-        value[i] = k < 0 ? NAN : t->value[k];
-        baseline[i] = k < 0 || !theirs ? NAN : theirs[k];
-        if (objective_in_utility(o, i) && !isfinite(value[i])) return false;
+        ret[i] = k < 0 ? NAN : value[k];
+        enough = enough && (isfinite(ret[i]) || !objective_in_utility(o, i));
     }
-    *ret = objective_utility(o, value, baseline);
+    return enough;
+}
+
+static struct yardstick their_baseline(const struct memory *s, const struct memory *other)
+{
+    const double *theirs = memory_baseline(other);
+    struct yardstick y = {0};
+    if (theirs) y.runs = 1, adopt_metrics(s, other, theirs, y.metric);
+    return y;
+}
+
+static void add_run(const struct memory *s, const struct memory *other, const struct trial *t, struct yardstick *y)
+{
+    double value[METRICS_MAX];
+    if (!adopt_metrics(s, other, t->value, value)) return;
+    y->runs++;
+    for (size_t i = 0; i < s->study->objective.n_metrics; i++)
+        y->metric[i] = bounded_mean(y->metric[i], value[i], y->runs);
+}
+
+/* The utility of a trial of another study, by our objective. False: it lacks a metric. */
+static bool judge_there(const struct memory *s, const struct memory *other, const struct yardstick *y,
+                        const struct trial *t, double *ret)
+{
+    const struct objective *o = &s->study->objective;
+    double value[METRICS_MAX];
+    if ((objective_needs_baseline(o) && !y->runs) || !adopt_metrics(s, other, t->value, value)) return false;
+    *ret = objective_utility(o, value, y->metric);
     return isfinite(*ret);
 }
 
@@ -71,16 +104,40 @@ static bool translate(const struct study *study, const json_t *params, size_t k,
 
 struct count { /* of an earlier study's complete trials */
     size_t complete, outside, unjudged;
+    size_t yardstick; /* runs of what their utilities are relative to */
 };
 
-static const char *why_unjudged(struct history *s, const struct memory *other)
+static const char *why_unjudged(struct history *s, const struct memory *other, const struct count *c)
 {
     const struct objective *o = &s->m.study->objective;
-    if (objective_needs_baseline(o) && !memory_baseline(other)) return "it has no complete baseline";
+    if (objective_needs_baseline(o) && !c->yardstick) return "it has no complete baseline";
     for (size_t i = 0; i < o->n_metrics; i++)
         if (objective_in_utility(o, i) && objective_find_metric(&other->study->objective, o->metric[i].name) < 0)
             return arena_printf(&s->arena, "it has no metric '%s'", o->metric[i].name);
     return "its metrics give no utility";
+}
+
+static bool translate_trial(const struct memory *s, const struct memory *other, const struct trial *t, size_t k,
+                            double *ret)
+{
+    json_t *params = space_to_json(&other->study->space, t->config);
+    bool inside = translate(s->study, params, k, ret);
+    json_decref(params);
+    return inside;
+}
+
+/* Utilities are to be those of this study before the world changed: relative to what its baseline was then. An earlier
+ * study that has not measured it has its own. */
+static struct yardstick choose_yardstick(const struct memory *s, const struct memory *other, double *config)
+{
+    const struct study *study = s->study;
+    struct yardstick y = {0};
+    for (size_t i = 0; study->baseline && i < other->n; i++) {
+        const struct trial *t = other->trial[i];
+        if (t->state != TRIAL_COMPLETE || t->outside || !translate_trial(s, other, t, i, config)) continue;
+        if (memcmp(config, study->baseline, study->space.n * sizeof *config) == 0) add_run(s, other, t, &y);
+    }
+    return y.runs ? y : their_baseline(s, other);
 }
 
 static void read_prior(struct history *s, const struct memory *other, struct search_prior *ret, struct count *count)
@@ -88,16 +145,15 @@ static void read_prior(struct history *s, const struct memory *other, struct sea
     size_t d = s->m.study->space.n;
     double *config = arena_array(&s->arena, (other->n + 1) * d, sizeof *config),
            *utility = arena_array(&s->arena, other->n + 1, sizeof *utility);
+    const struct yardstick yardstick = choose_yardstick(&s->m, other, config);
+    count->yardstick = yardstick.runs;
     for (size_t i = 0; i < other->n; i++) {
         const struct trial *t = other->trial[i];
         if (t->state != TRIAL_COMPLETE || t->role == ROLE_CONFIRM || t->outside) continue;
-        json_t *params = space_to_json(&other->study->space, t->config);
-        bool inside = translate(s->m.study, params, ret->n, config + ret->n * d);
-        json_decref(params);
         count->complete++;
-        if (!inside)
+        if (!translate_trial(&s->m, other, t, ret->n, config + ret->n * d))
             count->outside++;
-        else if (!judge_there(&s->m, other, t, &utility[ret->n]))
+        else if (!judge_there(&s->m, other, &yardstick, t, &utility[ret->n]))
             count->unjudged++;
         else
             ret->n++;
@@ -161,7 +217,7 @@ static const char *why_nothing(struct history *s, const struct memory *other, co
         return "it has nothing in common with this study: no parameter has the same name";
     if (p->n >= SEARCH_PRIOR_LEAST && is_flat(p)) return "all its trials have the same utility";
     if (p->n >= SEARCH_PRIOR_LEAST) return NULL;
-    if (c->unjudged > 0) return why_unjudged(s, other);
+    if (c->unjudged > 0) return why_unjudged(s, other, c);
     if (c->outside > 0)
         return arena_printf(&s->arena, "%zu of its %zu complete trial%s %s outside this study's ranges and values",
                             c->outside, c->complete, words_s(c->complete), c->outside == 1 ? "lies" : "lie");

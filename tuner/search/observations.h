@@ -46,7 +46,7 @@ struct search_prior {
     const char *name;
     size_t n;
     const double *config;  /* n × space.n */
-    const double *utility; /* n, by this study's objective against that study's baseline */
+    const double *utility; /* n, by this study's objective and, where it was measured there, its baseline */
     const char *note;      /* for people: what of it is learnt from, or why nothing; NULL: nobody has looked */
 };
 
