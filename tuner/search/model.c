@@ -111,14 +111,13 @@ static void leave_one_out(const struct model *m, double *ret_mean, double *ret_v
     free(variance);
 }
 
-/* An earlier study, as it is and corrected: both are of the same GP. `spread`: of the utilities so far. */
-static void add_earlier(struct model *m, size_t i, const struct transfer_weights *w, double spread)
+static void add_earlier(struct model *m, size_t i, double weight)
 {
     const struct transfer *t = &m->transfer;
-    double as_it_is = w->earlier[i] * (spread > 0 ? spread / t->sd[i] : 1), weight = as_it_is + w->corrected[i] * t->slope[i];
-    if (weight > 0) m->output[m->n_outputs++] = (struct acquisition_output){t->gp[i], weight, LINK_IDENTITY};
-    if (w->corrected[i] > 0)
-        m->output[m->n_outputs++] = (struct acquisition_output){t->correction[i], w->corrected[i], LINK_IDENTITY};
+    if (weight == 0) return;
+    m->output[m->n_outputs++] = (struct acquisition_output){t->gp[i], weight * t->slope[i], LINK_IDENTITY};
+    if (t->correction[i])
+        m->output[m->n_outputs++] = (struct acquisition_output){t->correction[i], weight, LINK_IDENTITY};
 }
 
 /* Scales the outputs of the utility by the model's own weight and appends the earlier studies. */
@@ -138,7 +137,7 @@ static void add_transfer(struct model *m, const struct model_input *in, const do
     transfer_correct(&m->transfer, &target, in->seed);
     transfer_weigh(&m->transfer, &target, in->seed, &weights);
     for (size_t g = 0; g < m->n_outputs; g++) m->output[g].weight *= weights.own;
-    for (size_t i = 0; i < m->transfer.n; i++) add_earlier(m, i, &weights, n > 1 ? transfer_spread(u, n) : 0);
+    for (size_t i = 0; i < m->transfer.n; i++) add_earlier(m, i, weights.earlier[i]);
     free(x);
     free(u);
     free(mean);

@@ -8,13 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DRAWS = 256, OWN = 2 * TRANSFER_STUDIES_MAX }; /* members: earlier, corrected, own */
+enum { DRAWS = 256, OWN = TRANSFER_STUDIES_MAX }; /* members: earlier, own */
 
-double transfer_spread(const double *y, size_t n)
+/* Standard deviation; of equal numbers exactly 0. */
+static double spread_of(const double *y, size_t n)
 {
     double mean = 0, square = 0;
-    for (size_t i = 0; i < n; i++) mean += y[i] / (double)n;
-    for (size_t i = 0; i < n; i++) square += (y[i] - mean) * (y[i] - mean) / (double)n;
+    for (size_t i = 0; i < n; i++) mean += (y[i] - y[0]) / (double)n;
+    for (size_t i = 0; i < n; i++) square += (y[i] - y[0] - mean) * (y[i] - y[0] - mean) / (double)n;
     return sqrt(square);
 }
 
@@ -35,7 +36,7 @@ static void add(struct transfer *t, const struct search_prior *p, const struct e
     for (size_t i = 0; i < p->n; i++)
         if (p->utility[i] > p->utility[best]) best = i;
     struct gp_data data = {.n = n, .d = e->d, .x = x, .y = y, .dim = e->dim};
-    double sd = transfer_spread(y, n);
+    double sd = spread_of(y, n);
     if (sd > 0 && gp_fit(&data, seed, &t->gp[t->n], NULL) == STATUS_OK) {
         t->sd[t->n] = sd;
         t->name[t->n] = p->name;
@@ -91,28 +92,40 @@ static void correct(struct transfer *t, size_t i, const struct transfer_target *
     if (!regress(f, target->utility, n, NONE_LEFT_OUT, &t->slope[i], &t->offset[i])) return;
     for (size_t k = 0; k < n; k++) rest[k] = target->utility[k] - t->slope[i] * f[k] - t->offset[i];
     struct gp_data data = {.n = n, .d = target->d, .x = target->points, .y = rest, .dim = target->dim};
-    if (gp_fit(&data, seed, &t->correction[i], NULL)) t->correction[i] = NULL;
+    if (gp_fit(&data, seed, &t->correction[i], NULL)) t->correction[i] = NULL; /* nothing is left */
+}
+
+/* Few trials, or all the same, correct nothing. */
+static bool tell_little(const struct transfer_target *target)
+{
+    return target->n < TRANSFER_CORRECT_FROM || spread_of(target->utility, target->n) == 0;
 }
 
 void transfer_correct(struct transfer *t, const struct transfer_target *target, uint64_t seed)
 {
+    double spread = spread_of(target->utility, target->n);
     for (size_t i = 0; i < t->n; i++) {
         gp_free(t->correction[i]);
         t->correction[i] = NULL;
-        if (target->n >= TRANSFER_CORRECT_FROM) correct(t, i, target, seed);
+        t->slope[i] = t->offset[i] = 0;
+        if (tell_little(target))
+            t->slope[i] = spread > 0 ? spread / t->sd[i] : 1;
+        else
+            correct(t, i, target, seed);
     }
 }
 
-/* What it says of each trial by all the others. */
-static void corrected_leave_one_out(const struct transfer *t, size_t i, const struct transfer_target *target,
-                                    double *ret_mean, double *ret_variance)
+/* What a member says of each trial by all the others. */
+static void leave_one_out(const struct transfer *t, size_t i, const struct transfer_target *target, double *ret_mean,
+                          double *ret_variance)
 {
     double f[TRANSFER_UNTIL], spread[TRANSFER_UNTIL];
     gp_predict_all(t->gp[i], target->points, target->n, f, spread);
-    gp_leave_one_out(t->correction[i], ret_mean, ret_variance);
+    for (size_t k = 0; k < target->n; k++) ret_mean[k] = ret_variance[k] = 0;
+    if (t->correction[i]) gp_leave_one_out(t->correction[i], ret_mean, ret_variance);
     for (size_t k = 0; k < target->n; k++) {
         double slope = t->slope[i], offset = t->offset[i];
-        regress(f, target->utility, target->n, k, &slope, &offset);
+        if (!tell_little(target)) regress(f, target->utility, target->n, k, &slope, &offset);
         ret_mean[k] += slope * f[k] + offset;
         ret_variance[k] += slope * slope * spread[k];
     }
@@ -144,28 +157,20 @@ static void losses(const struct transfer_target *target, const double *mean, con
     for (size_t s = 0; s < DRAWS; s++) ret[s] = loss_of_draw(mean, variance, target->utility, target->n, rng);
 }
 
-/* Of what ranks worse than our own model mostly does no draw is the best. */
-static void drop_if_bad(double *loss, double limit)
+/* Of what ranks worse than our own model mostly does, or the other way round, no draw is the best. */
+static void drop(double *loss)
 {
-    if (!(quantile(loss, 0.5) > limit)) return;
     for (size_t s = 0; s < DRAWS; s++) loss[s] = HUGE_VAL;
 }
 
 /* A draw's vote goes to the best; in a tie to the target. */
-static void count_votes(const struct transfer *t, double loss[OWN + 1][DRAWS], struct transfer_weights *ret)
+static void count_votes(size_t n, double loss[OWN + 1][DRAWS], struct transfer_weights *ret)
 {
     for (size_t s = 0; s < DRAWS; s++) {
         size_t best = OWN;
-        for (size_t i = 0; i < t->n; i++) {
+        for (size_t i = 0; i < n; i++)
             if (loss[i][s] < loss[best][s]) best = i;
-            if (t->correction[i] && loss[TRANSFER_STUDIES_MAX + i][s] < loss[best][s]) best = TRANSFER_STUDIES_MAX + i;
-        }
-        if (best == OWN)
-            ret->own += 1.0 / DRAWS;
-        else if (best < TRANSFER_STUDIES_MAX)
-            ret->earlier[best] += 1.0 / DRAWS;
-        else
-            ret->corrected[best - TRANSFER_STUDIES_MAX] += 1.0 / DRAWS;
+        *(best == OWN ? &ret->own : &ret->earlier[best]) += 1.0 / DRAWS;
     }
 }
 
@@ -184,13 +189,9 @@ void transfer_weigh(const struct transfer *t, const struct transfer_target *targ
     losses(target, target->mean, target->variance, &rng, loss[OWN]);
     double limit = quantile(loss[OWN], 0.95);
     for (size_t i = 0; i < t->n; i++) {
-        gp_predict_all(t->gp[i], target->points, n, mean, variance);
+        leave_one_out(t, i, target, mean, variance);
         losses(target, mean, variance, &rng, loss[i]);
-        drop_if_bad(loss[i], limit);
-        if (!t->correction[i]) continue;
-        corrected_leave_one_out(t, i, target, mean, variance);
-        losses(target, mean, variance, &rng, loss[TRANSFER_STUDIES_MAX + i]);
-        drop_if_bad(loss[TRANSFER_STUDIES_MAX + i], limit);
+        if (t->slope[i] == 0 || quantile(loss[i], 0.5) > limit) drop(loss[i]);
     }
-    count_votes(t, loss, ret);
+    count_votes(t->n, loss, ret);
 }

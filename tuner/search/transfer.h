@@ -1,12 +1,14 @@
 /* transfer: what earlier studies know, for the first trials of this one.
  *
- * A rank-weighted ensemble [Feurer et al. 2018, RGPE]: a GP on the utilities of each earlier study, and this study's
- * own model, each weighted by how often it ranks this study's trials best among all, over draws of their predictions
- * (its own by leave-one-out). An earlier study that ranks worse than the 95th percentile of our own model is dropped.
+ * A rank-weighted ensemble [Feurer et al. 2018, RGPE]: of each earlier study a member, made from a GP on its utilities,
+ * and this study's own model, each weighted by how often it ranks this study's trials best among all, over draws of
+ * their predictions by leave-one-out. An earlier study that ranks worse than the 95th percentile of our own model is
+ * dropped.
  *
- * Where the world has changed somewhat since, the earlier study's GP f is wrong in a way that is easier to learn than all
- * of it: a further member is a f + b + δ, with a and b by least squares and a GP δ on what is left [Kennedy & O'Hagan
- * 2000; stacking, Golovin et al. 2017], weighted like the others, by leave-one-out of δ.
+ * Where the world has changed somewhat since, the earlier study's GP f is wrong in a way that is easier to learn than
+ * all of it: from TRANSFER_CORRECT_FROM trials on the member is not f but a f + b + δ, with a and b by least squares
+ * and a GP δ on what is left [Kennedy & O'Hagan 2000; stacking, Golovin et al. 2017]. Where a is not above 0 it is
+ * dropped.
  *
  * The ensemble is a sum of independent GPs, so it enters the acquisition as further outputs. Off from 50 trials on.
  */
@@ -25,15 +27,15 @@ struct transfer {
     double *best[TRANSFER_STUDIES_MAX]; /* its best configuration */
     const char *name[TRANSFER_STUDIES_MAX];
     struct gp *correction[TRANSFER_STUDIES_MAX]; /* δ, of the target's trials so far; NULL: none */
-    double slope[TRANSFER_STUDIES_MAX], offset[TRANSFER_STUDIES_MAX]; /* a, b */
+    double slope[TRANSFER_STUDIES_MAX], offset[TRANSFER_STUDIES_MAX]; /* a, b; slope 0: it teaches nothing */
 };
 
 /* What the target's own model says of its trials: n × 2, mean and variance of the utility by leave-one-out. */
 struct transfer_target {
     size_t n, d;
-    const double *points;  /* n × d */
+    const double *points;        /* n × d */
     const struct dimension *dim; /* d */
-    const double *utility; /* n, as measured */
+    const double *utility;       /* n, as measured */
     const double *mean, *variance;
 };
 
@@ -42,16 +44,12 @@ void transfer_make(struct transfer *t, const struct search_prior *prior, size_t 
                    uint64_t seed);
 void transfer_done(struct transfer *t);
 
-/* Standard deviation of n utilities. */
-double transfer_spread(const double *y, size_t n);
-
-/* Learns the corrections anew from the target's trials; none below TRANSFER_CORRECT_FROM of them, or where the earlier
- * study orders them the other way round. */
+/* Makes the members anew from the target's trials. Of fewer than TRANSFER_CORRECT_FROM it is f, in their spread. */
 void transfer_correct(struct transfer *t, const struct transfer_target *target, uint64_t seed);
 
-/* Of the target's own model, of each earlier study as it is, and corrected; they sum to 1. */
+/* Of the target's own model and of each earlier study's member; they sum to 1. */
 struct transfer_weights {
-    double own, earlier[TRANSFER_STUDIES_MAX], corrected[TRANSFER_STUDIES_MAX];
+    double own, earlier[TRANSFER_STUDIES_MAX];
 };
 void transfer_weigh(const struct transfer *t, const struct transfer_target *target, uint64_t seed,
                     struct transfer_weights *ret);
