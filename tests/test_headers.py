@@ -40,7 +40,7 @@ GIVEN = {
     "tuner/live/duel.h": "struct duel d, struct objective objective, struct answers champion, const double *leeway, size_t seeds, "
                          "struct arena arena, const char *id, const double *value",
     "tuner/live/contest.h": "struct contest c, struct objective objective, const double *const *champion, size_t seeds, const double *challenger",
-    "tuner/live/plan_study.h": "enum status s, const char *text, struct arena arena, struct live_plan plan, const struct memory *memory, struct error err",
+    "tuner/live/plan_study.h": "enum status s, const char *text, struct arena arena, struct live_plan plan, const struct study *study, struct error err",
     "tuner/live/watch_study.h": "enum status s, const char *text, struct arena arena, struct watch_plan plan, const struct memory *memory, const json_t *champion, const char *unwatched, struct error err",
     "tuner/live/join.h": "struct join_hooks hooks, struct part part, int64_t now_ms",
     "tuner/report/rollout_course.h": "struct rollout_view v, const json_t *challenger, const json_t *course",
