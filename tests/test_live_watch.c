@@ -365,6 +365,15 @@ static void test_watch__the_same_plan_goes_on_another_begins_anew(void **state)
     world_close(&w);
 }
 
+/* Units of the champion that the last means are of. */
+static double lately_of(struct world *w)
+{
+    json_t *watch = watch_of(w), *stream = json_array_get(json_object_get(watch, "streams"), 0);
+    double n = json_number_at(json_object_get(stream, "lately"), "n");
+    json_decref(watch);
+    return n;
+}
+
 static void test_watch__another_champion_is_learnt(void **state)
 {
     (void)state;
@@ -376,7 +385,9 @@ static void test_watch__another_champion_is_learnt(void **state)
     assert_ok(world_start(&w, "window: 30s\nlate: 10s\nramp: [0.1]\nstep_units: 100000\nlearn: 100\n", 1), w.err);
     world_run(&w, 200, 10);
     struct live_order order = {.verb = LIVE_DO_PROMOTE, .by = "ada"};
+    assert_true(lately_of(&w) > 0);
     assert_ok(live_order(w.store, "g2p", &order, w.now, &w.err), w.err);
+    assert_true(lately_of(&w) == 0);
     assert_watch(&w, "learning", false);
     w.now += 60000;
     world_tick(&w);

@@ -141,6 +141,7 @@ void record_serve(struct record *r, const unsigned char hash[STORE_HASH_BYTES], 
 {
     memcpy(r->rollout.champion, hash, STORE_HASH_BYTES);
     r->rollout.since_ms = now_ms;
+    if (r->watching) watch_forget_lately(&r->watching->watch);
     if (r->watching && r->watching->watch.phase != WATCH_TRYING) watch_again(&r->watching->watch, now_ms);
 }
 

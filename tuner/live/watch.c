@@ -267,6 +267,11 @@ void watch_again(struct watch *w, int64_t now_ms)
     for (size_t i = 0; i < w->plan->n; i++) w->stream[i].lately = was.stream[i].lately;
 }
 
+void watch_forget_lately(struct watch *w)
+{
+    for (size_t i = 0; i < w->plan->n; i++) w->stream[i].lately = (struct watch_mean){0, 0};
+}
+
 static void enter(struct watch *w, enum watch_phase phase, int64_t now_ms)
 {
     if (phase > w->plan->far) {

@@ -131,6 +131,8 @@ enum status watch_approve(struct watch *w, struct error *err);
 enum status watch_decline(struct watch *w, int64_t now_ms, struct error *err);
 /* From the beginning: what is usual now is learnt. */
 void watch_again(struct watch *w, int64_t now_ms);
+/* Another champion is served: what was heard lately was of the one before. */
+void watch_forget_lately(struct watch *w);
 
 json_t *watch_json(const struct watch *w);
 enum status watch_read(const json_t *in, const struct watch_plan *plan, struct arena *arena, struct watch *ret,
