@@ -436,7 +436,7 @@ test("what is live: as it happens, in the words of the command; an operator give
     }
     await page.reload();
     await drawn.getByText(/^em [+−]?\d.* points \(.* to .*\) after \d+ units$/).waitFor();
-    await drawn.getByText(/steps of the ramp: 10\s% from .*, 50\s% from/).waitFor();
+    await drawn.getByText(/steps of the ramp: 10\s% from \d\d:\d\d:\d\d, 50\s% from \d\d:\d\d:\d\d/).waitFor(); /* seconds apart */
     await drawn.locator("select").selectOption("tokens, the bill");
     await drawn.getByText(/^tokens, the bill .* % \(/).waitFor();
     await drawn.locator("summary").click();

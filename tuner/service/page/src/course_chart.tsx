@@ -7,9 +7,9 @@ import { Figure } from "./figure";
 import { Choice } from "./history_chart";
 import { band, line } from "./series";
 import type { Colours } from "./theme";
-import { amount, clock, percent, signed } from "./words";
+import { amount, clock, clockWithSeconds, percent, signed } from "./words";
 
-const LEAST = 3, WIDE = 1 /* of the last interval's width: how far an earlier one is shown beyond its ends */;
+const LEAST = 3, WIDE = 1 /* of the last interval's width: how far an earlier one is shown beyond its ends */, CLOSE_MS = 120e3;
 
 export const readCourse = (rollout: string): Promise<Course | null> => api.course(rollout).catch(() => null); /* what is said of it is there all the same */
 
@@ -58,7 +58,11 @@ function goalOf(t: CourseTrack): string {
     return `${t.ratio || t.line > 0 ? "below" : "above"} ${t.line === 0 ? "0" : text(t, t.line * (isPercent(t) ? 100 : 1))}${unitOf(t)}`;
 }
 
-const rampOf = (c: Course): string => c.ramp.filter((s) => s.share > 0).map((s) => `${percent(s.share)} from ${clock(s.at_ms)}`).join(", ");
+/* With seconds, where minutes would not tell the steps apart. */
+function rampOf(c: Course): string {
+    const steps = c.ramp.filter((s) => s.share > 0), close = steps.some((s, i) => i > 0 && s.at_ms - steps[i - 1]!.at_ms < CLOSE_MS);
+    return steps.map((s) => `${percent(s.share)} from ${close ? clockWithSeconds(s.at_ms) : clock(s.at_ms)}`).join(", ");
+}
 
 export function CourseChart({ c, variant }: { c: Course; variant: string }) {
     const tracks = c.challengers.find((x) => x.variant === variant)?.tracks ?? [], [wanted, setWanted] = useState("");
