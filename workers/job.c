@@ -227,7 +227,8 @@ static void tell_stop(struct job *job, const char *why)
 static void begin_to_stop(struct job *job, const char *why)
 {
     if (job->ending.verdict == JOB_COMPLETE) job->ending.verdict = JOB_STOPPED;
-    if (!*job->ending.reason) snprintf(job->ending.reason, sizeof job->ending.reason, "%s", why);
+    if (!*job->ending.reason && why != job->ending.reason)
+        snprintf(job->ending.reason, sizeof job->ending.reason, "%s", why);
     job->state = JOB_STOPPING;
     tell_stop(job, why);
     tell_guard(job, SIGTERM);
