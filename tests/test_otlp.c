@@ -4,6 +4,7 @@
 
 #include "tuner/live/join.h"
 #include "tuner/live/otlp.h"
+#include "tuner/live/salvage.h"
 
 #include "tuner/base/json.h"
 #include "tuner/base/rng.h"
@@ -442,7 +443,7 @@ static void test_otlp__what_cannot_be_used_is_refused_by_itself(void **state)
         const char *event, *attributes, *more, *says;
     } each[] = {
         {"feature_flag.evaluation", FLAG("," TEXT("feature_flag.result.variant", "a")), "",
-         "log record 0: feature_flag.context.id is missing or too long; give the evaluation a targeting key"},
+         "log record 0: feature_flag.context.id is missing, too long or no text; give the evaluation a targeting key"},
         {"feature_flag.evaluation", FLAG("," WHOLE("feature_flag.context.id", "7")), "", "feature_flag.context.id is"},
         {"feature_flag.evaluation", FLAG("," TEXT("feature_flag.context.id", "u")), "",
          "feature_flag.result.variant is"},
@@ -532,6 +533,76 @@ static void test_otlp__who_spends(void **state)
     assert_string_equal(b.part[0].trace, "");
     assert_string_equal(b.part[0].id, "//s@1000000/correctness");
     arena_done(&a);
+}
+
+/* What cannot be read is null: it costs the record that needs it, and nothing if nobody does. */
+static void test_otlp__what_cannot_be_read_takes_no_other_along(void **state)
+{
+    (void)state;
+#define SPLIT(unit)                                                                                                    \
+    TEXT("feature_flag.key", "g2p")                                                                                    \
+    "," TEXT("feature_flag.context.id", unit) "," TEXT("feature_flag.result.variant", "champion") "," TEXT(            \
+        "prompt", "cut \\ud83d") "," TEXT("\\u0000",                                                                   \
+                                          "\xff") "," REAL("p", "NaN") "," REAL("huge", "1e999") "," WHOLE("n", "1")
+    static const char text[] = "{\"resourceLogs\": [{\"resource\": {\"attributes\": [" TEXT(
+        "cmd",
+        "a\\u0000b") "]}, \"scopeLogs\": [{\"logRecords\": ["
+                     "{\"eventName\": \"feature_flag\", \"attributes\": [" SPLIT(
+                         "a") "]}, "
+                              "{\"eventName\": \"feature_flag\", \"attributes\": [" SPLIT(
+                                  "b\\u0000") "]}, "
+                                              "{\"eventName\": \"feature_flag\", \"attributes\": [" SPLIT(
+                                                  "\\ud83dc") "]}, "
+                                                              "{\"eventName\": \"feature_flag\", \"attributes\": [" SPLIT(
+                                                                  "]\\\"}") "]}]}]}]}";
+    struct arena a = {0};
+    json_t *body;
+    struct otlp_batch batch;
+    struct error err;
+    assert_int_equal(json_parse_object(text, strlen(text), &body, &err), STATUS_INVALID);
+    assert_true(salvage_values(text, strlen(text), &body));
+    assert_ok(otlp_read(&(struct otlp_request){OTLP_LOGS, body, &PLANS, NOW}, &a, &batch, &err), err);
+    assert_int_equal(batch.n, 2);
+    assert_string_equal(batch.part[0].unit, "a");
+    assert_string_equal(batch.part[1].unit, "]\"}");
+    assert_int_equal(batch.refused, 2);
+    assert_non_null(strstr(batch.why, "log record 1: feature_flag.context.id is missing, too long or no text"));
+    json_decref(body);
+    arena_done(&a);
+}
+
+static void test_salvage__what_is_no_object_all_the_same(void **state)
+{
+    (void)state;
+    static const char *const none[] = {"",
+                                       "\"",
+                                       "NaN",
+                                       "[NaN]",
+                                       "{\"a\": NaN",
+                                       "{\"a\\u0000\": 1}",
+                                       "{\"a\": NaN} x",
+                                       "{\"a\": NaN NaN}",
+                                       "{\"a\": NaN, \"a\": 1}",
+                                       "{\"a\": \"\\u0000}"};
+    for (size_t i = 0; i < sizeof none / sizeof *none; i++) {
+        json_t *body = NULL;
+        if (salvage_values(none[i], strlen(none[i]), &body)) fail_msg("'%s' was read", none[i]);
+        assert_null(body);
+    }
+}
+
+/* Each byte is read once, however many quotes have no end: else this takes an hour. */
+static void test_salvage__a_million_quotes_without_an_end(void **state)
+{
+    (void)state;
+    enum { N = 1000000 };
+    char *text = must_alloc(N, 1);
+    json_t *body = NULL;
+    for (size_t i = 0; i < N; i++) text[i] = i % 2 ? '"' : '\\';
+    assert_false(salvage_values(text, N, &body));
+    text[0] = '"';
+    assert_false(salvage_values(text, N, &body));
+    free(text);
 }
 
 static void test_otlp__bodies_that_are_none(void **state)
@@ -1131,6 +1202,9 @@ int main(void)
         cmocka_unit_test(test_otlp__what_cannot_be_used_is_refused_by_itself),
         cmocka_unit_test(test_otlp__a_part_is_refused_and_the_others_are_taken),
         cmocka_unit_test(test_otlp__who_spends),
+        cmocka_unit_test(test_otlp__what_cannot_be_read_takes_no_other_along),
+        cmocka_unit_test(test_salvage__what_is_no_object_all_the_same),
+        cmocka_unit_test(test_salvage__a_million_quotes_without_an_end),
         cmocka_unit_test(test_otlp__bodies_that_are_none),
         cmocka_unit_test(test_mapping__names_of_metrics),
         cmocka_unit_test(test_join__any_order_tells_the_same),

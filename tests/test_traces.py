@@ -91,6 +91,21 @@ class Traces(Live):
         answer = self.send("logs", logs(self.score(1, "c" * 32), broken)).json
         self.assertEqual(answer["partialSuccess"]["rejectedLogRecords"], "1")
 
+    def test_what_cannot_be_read_takes_no_other_along(self):
+        self.try_it()
+        records = [self.flag(f"u{i}", "abcd"[i] * 32) for i in range(4)]
+        records[1]["attributes"][1]["value"]["stringValue"] = "u\0"
+        records[2]["attributes"][1]["value"]["stringValue"] = "u\ud83d"
+        records[0]["attributes"] += attributes(prompt="cut in the middle of \ud83d")
+        answer = self.send("logs", logs(*records))
+        self.assertEqual(answer.status, 200, answer.body)
+        self.assertEqual(answer.json["partialSuccess"]["rejectedLogRecords"], "2")
+        self.assertIn("log record 1: feature_flag.context.id", answer.json["partialSuccess"]["errorMessage"])
+        self.assertEqual(self.arrived(), 2)
+        usage = span("a" * 32, gen_ai__usage__input_tokens=30, gen_ai__usage__output_tokens=5, gen_ai__prompt="\ud83d")
+        self.assertEqual(self.send("traces", spans(usage, span("no trace\0", gen_ai__usage__input_tokens=1))).json["partialSuccess"]["rejectedSpans"], "1")
+        self.wait("its tokens are told", lambda: self.taken() == 3)
+
     def test_one_process_takes_it(self):
         self.try_it()
         port, claim = claim_ports()

@@ -2,6 +2,7 @@
  * what is kept is what is held, within bounds; what is told is whole, a score once. */
 #include "tuner/live/join.h"
 #include "tuner/live/otlp.h"
+#include "tuner/live/salvage.h"
 
 #include "tuner/base/json.h"
 
@@ -90,7 +91,7 @@ static void as_body(struct world *w, const char *text, size_t n, enum otlp_signa
     struct arena a = {0};
     struct otlp_batch batch;
     json_t *body = NULL;
-    if (json_parse_object(text, n, &body, NULL)) return;
+    if (json_parse_object(text, n, &body, NULL) && !salvage_values(text, n, &body)) return;
     if (otlp_read(&(struct otlp_request){signal, body, &PLANS, w->now_ms}, &a, &batch, NULL) == STATUS_OK) {
         for (size_t i = 0; i < batch.n; i++) {
             join_take(w->join, &batch.part[i], w->now_ms);

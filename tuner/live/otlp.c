@@ -222,8 +222,10 @@ static bool read_flag(struct reading *x, struct record *r)
     p.counted = reason && is_counted(reason, m);
     bool undrawn = reason && !p.counted; /* what the code has was served, which is no variant */
     if (!p.unit || !*p.unit)
-        return refuse(x, "feature_flag.context.id is missing or too long; give the evaluation a targeting key");
-    if (!p.variant || (!*p.variant && !undrawn)) return refuse(x, "feature_flag.result.variant is missing or too long");
+        return refuse(x,
+                      "feature_flag.context.id is missing, too long or no text; give the evaluation a targeting key");
+    if (!p.variant || (!*p.variant && !undrawn))
+        return refuse(x, "feature_flag.result.variant is missing, too long or no text");
     add(x, &p, r);
     return true;
 }

@@ -2,9 +2,13 @@
 
 #include "tuner/live/intake.h"
 
+#include "tuner/base/arena.h"
 #include "tuner/base/json.h"
 
+#include <stdlib.h>
 #include <string.h>
+
+/* ---- items ---- */
 
 struct scan {
     const char *at, *end;
@@ -77,5 +81,45 @@ bool salvage_outcomes(const char *text, size_t n, json_t **ret)
         *ret = json_pack("{s:o}", "outcomes", items);
     else
         json_decref(items);
+    return whole;
+}
+
+/* ---- values ---- */
+
+/* Bytes of the text, word or number that begins here; 0: it is none of them. A text without an end takes the rest:
+ * nothing is read twice. */
+static size_t value_length(const char *text, const char *end)
+{
+    struct scan s = {text, end};
+    if (*text == '"') {
+        skip_text(&s);
+        return (size_t)((s.at < end ? s.at + 1 : end) - text);
+    }
+    while (s.at < end && *s.at && !strchr(" \t\r\n,:[]{}\"", *s.at)) s.at++;
+    return (size_t)(s.at - text);
+}
+
+static bool is_value(const char *text, size_t n)
+{
+    json_t *v = json_loadb(text, n, JSON_DECODE_ANY, NULL);
+    json_decref(v);
+    return v != NULL;
+}
+
+bool salvage_values(const char *text, size_t n, json_t **ret)
+{
+    static const char nothing[] = "null";
+    struct error ignored;
+    char *own = must_alloc(sizeof nothing * (n + 1), 1);
+    size_t length = 0;
+    for (size_t i = 0, k; i < n; i += k) {
+        k = value_length(text + i, text + n);
+        bool lost = k && !is_value(text + i, k);
+        if (k == 0) k = 1;
+        memcpy(own + length, lost ? nothing : text + i, lost ? strlen(nothing) : k);
+        length += lost ? strlen(nothing) : k;
+    }
+    bool whole = json_parse_object(own, length, ret, &ignored) == STATUS_OK;
+    free(own);
     return whole;
 }

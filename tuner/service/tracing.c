@@ -63,7 +63,7 @@ static bool parse(struct request *r, const struct taking *x)
     if (json_marks(x->body, x->n) > MARKS_MAX)
         request_problem(r, 400, "this JSON has more than %d commas, colons and brackets; export smaller batches",
                         MARKS_MAX);
-    else if (json_parse_object(x->body, x->n, &r->body, &r->err))
+    else if (json_parse_object(x->body, x->n, &r->body, &r->err) && !salvage_values(x->body, x->n, &r->body))
         request_problem(r, 400, "%s", r->err.text);
     return r->body != NULL;
 }
