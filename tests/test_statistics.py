@@ -86,15 +86,15 @@ def again(r, said, items, n):
 
 
 def added(lines):
-    """Sums of several lines as one: {(period, segment, variant): (units, missing, tracks as counters)}, arrivals."""
+    """Sums of several lines as one: {(period, segment, variant): (units, missing, unheard, tracks as counters)}, arrivals."""
     cells, arrived = {}, collections.Counter()
     for line in lines:
         for c in line["cells"]:
             key = c["period"], c.get("segment"), c["variant"]
-            units, missing, tracks = cells.get(key, (0, 0, [collections.Counter() for _ in c["tracks"]]))
+            units, missing, unheard, tracks = cells.get(key, (0, 0, [0, 0], [collections.Counter() for _ in c["tracks"]]))
             for t, levels in zip(tracks, c["tracks"]):
                 t.update(dict(map(tuple, levels)))
-            cells[key] = units + c["units"], missing + c["missing"], tracks
+            cells[key] = units + c["units"], missing + c["missing"], [a + b for a, b in zip(unheard, c["unheard"], strict=True)], tracks
         for a in line["arrived"]:
             arrived[a["period"], a["variant"]] += a["units"]
     return cells, arrived
@@ -124,24 +124,27 @@ class Statistics(unittest.TestCase):
         put("nocturne_segments", [("long",), ("short",)])
         names = "metric kind minimize low high missing mark_low mark_high cap mean slope centre left_low left_high".split()
         put("nocturne_tracks", [(i, *(t[name] for name in names)) for i, t in enumerate(e["tracks"])])
-        put("nocturne_items", [(i["unit"], i.get("id") if "metrics" in i else None, i["at_ms"], i["period"], i["variant"], i.get("segment"), i.get("expected"))
+        put("nocturne_items", [(i["unit"], i.get("id"), i["at_ms"], i["period"], i["variant"], i.get("segment"), i.get("expected"))
                                for i in self.items])
-        put("nocturne_values", [(i["unit"], i["id"], m, v) for i in self.items for m, v in i.get("metrics", {}).items()])
+        put("nocturne_values", [(i["unit"], i["id"], m, v) for i in self.items if "id" in i
+                                for m, v in {**i.get("metrics", {}), "another": 7.0}.items()])  # which the plan does not know
         put("nocturne_slice", [(0, 1 << 60)])
 
     def check(self, ask, put):
         self.fill(ask, put)
-        cells = {(p, s, v): (n, m, [collections.Counter() for _ in self.scoring["tracks"]])
+        cells = {(p, s, v): (n, m, [], [collections.Counter() for _ in self.scoring["tracks"]])
                  for p, s, v, n, m in ask("SELECT period, segment, variant, units, missing FROM nocturne_cells")}
         for p, s, v, t, level, n in ask("SELECT period, segment, variant, track, level, units FROM nocturne_levels"):
-            cells[p, s, v][2][t][level] += n
+            cells[p, s, v][3][t][level] += n
+        for p, s, v, n in ask("SELECT period, segment, variant, units FROM nocturne_unheard ORDER BY track"):
+            cells[p, s, v][2].append(n)
         arrived = {(p, v): n for p, v, n in ask("SELECT period, variant, units FROM nocturne_arrived")}
         wanted, wanted_arrived = self.wanted
         self.assertEqual(sorted(map(str, cells)), sorted(map(str, wanted)))
-        for key, (units, missing, tracks) in wanted.items():
-            self.assertEqual(cells[key][:2], (units, missing), key)
+        for key, (*counts, tracks) in wanted.items():
+            self.assertEqual(list(cells[key][:3]), counts, key)
             for t, levels in enumerate(tracks):
-                self.assertEqual(+cells[key][2][t], +levels, (key, t))
+                self.assertEqual(+cells[key][3][t], +levels, (key, t))
         self.assertEqual(arrived, dict(wanted_arrived))
 
     def test_there_is_something_to_count(self):
@@ -151,7 +154,10 @@ class Statistics(unittest.TestCase):
         self.assertGreater(units, OUTCOMES / 10)
         self.assertGreater(sum(arrived.values()), units)  # some windows span the change
         self.assertGreater(self.scoring["tracks"][0]["slope"], 0.1)
-        self.assertGreater(len(next(iter(cells.values()))[2][1]), 20)  # levels of tokens
+        self.assertGreater(len(next(iter(cells.values()))[3][1]), 20)  # levels of tokens
+        em, tokens = (sum(c[2][m] for c in cells.values()) for m in (0, 1))
+        missing = sum(c[1] for c in cells.values())
+        self.assertTrue(missing < em != tokens > missing, (missing, em, tokens))
 
     def test_duckdb(self):
         if not os.path.exists(VENV):

@@ -95,10 +95,22 @@ SELECT l.period, l.segment, l.variant, l.track,
 FROM nocturne_left l CROSS JOIN nocturne_scoring s
 GROUP BY 1, 2, 3, 4, 5;
 
+CREATE VIEW nocturne_metrics AS -- of the plan, in its order
+SELECT metric, min(track) AS track FROM nocturne_tracks GROUP BY metric;
+
+CREATE VIEW nocturne_heard AS -- of which metrics a unit was heard
+SELECT n.unit, n.metric FROM nocturne_means n JOIN nocturne_metrics m ON m.metric = n.metric;
+
 CREATE VIEW nocturne_cells AS
-SELECT c.period, c.segment, c.variant, count(*) AS units, count(*) - count(m.unit) AS missing
-FROM nocturne_closed c LEFT JOIN (SELECT DISTINCT unit FROM nocturne_means) m ON m.unit = c.unit
+SELECT c.period, c.segment, c.variant, count(*) AS units, count(*) - count(h.unit) AS missing
+FROM nocturne_closed c LEFT JOIN (SELECT DISTINCT unit FROM nocturne_heard) h ON h.unit = c.unit
 WHERE c.whole
 GROUP BY 1, 2, 3;
+
+CREATE VIEW nocturne_unheard AS -- of each metric, of how many it was not
+SELECT c.period, c.segment, c.variant, m.metric, m.track, count(*) - count(h.unit) AS units
+FROM nocturne_closed c CROSS JOIN nocturne_metrics m LEFT JOIN nocturne_heard h ON h.unit = c.unit AND h.metric = m.metric
+WHERE c.whole
+GROUP BY 1, 2, 3, 4, 5;
 
 CREATE VIEW nocturne_arrived AS SELECT period, variant, count(*) AS units FROM nocturne_closed GROUP BY 1, 2;
