@@ -11,6 +11,7 @@ import json
 import math
 import os
 import random
+import re
 import signal
 import sqlite3
 import sys
@@ -575,6 +576,18 @@ class Wrong(World):
         self.assertRegex(self.events("evaluating")[0]["why"], "^the champion could not be run again: .*exit code 1: broken")
         self.assertEqual(self.studies(), ["s", "s-watch"])
         self.interrupt()
+
+
+class Once(World):
+    def test_what_was_said_is_not_said_again(self):
+        self.study()
+        self.assertRegex(self.run_nocturne("watch", "s", "--once")[0], "^[0-9: -]+  s: watched: by .+\n$")
+        self.assertEqual(self.run_nocturne("watch", "s", "--once")[0], "")
+        self.assertIn("watched: ", self.run_nocturne("watch", "s", "--once", "--top", "2")[0])  # another plan
+        self.assertEqual(self.run_nocturne("watch", "s", "--once", "--top", "2")[0], "")
+        said = self.run_nocturne("watch", "s", "--once", "--every", "1h", "--top", "2")[0].splitlines()
+        self.assertEqual([re.search(" s: ([a-z]+)", line)[1] for line in said], ["watched", "evaluated"])
+        self.assertEqual(self.run_nocturne("watch", "s", "--once", "--json")[0], "")
 
 
 class Picture(World):

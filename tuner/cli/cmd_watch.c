@@ -68,6 +68,7 @@ struct beginning {
     struct arena arena;
     const char *rollout;
     json_t *status; /* of the rollout; NULL: it is new */
+    int64_t seen;   /* seq of its last event before */
 };
 
 /* The study of a rollout that is named alone. */
@@ -94,6 +95,17 @@ static enum status open_study(struct beginning *x, struct error *err)
     const struct rollouts r = rollouts_beside(x->at.store, x->at.remote.caller);
     s = rollouts_status(&r, x->rollout, 0, &x->status, err);
     return s == STATUS_NOT_FOUND ? STATUS_OK : s;
+}
+
+static enum status read_seen(struct beginning *x, struct error *err)
+{
+    json_t *events = NULL;
+    if (!x->status || x->at.remote.caller) return STATUS_OK;
+    enum status s = live_events(x->at.store, x->rollout, 0, 0, &events, err);
+    size_t n = json_array_size(events);
+    if (n) x->seen = json_integer_value(json_object_get(json_array_get(events, n - 1), "seq"));
+    json_decref(events);
+    return s;
 }
 
 static enum status check_study(const struct beginning *x, struct error *err)
@@ -149,27 +161,24 @@ static enum status begin_watch(struct beginning *x, struct error *err)
     return s;
 }
 
-static enum status begin(const struct watch_options *o, struct arena *a, const char **ret_rollout, struct error *err)
+static enum status begin(const struct watch_options *o, struct arena *a, struct keeper_options *ret, struct error *err)
 {
     struct beginning x = {.o = o};
     enum status s = open_study(&x, err);
+    if (!s) s = read_seen(&x, err);
     if (!s) s = begin_watch(&x, err);
-    if (!s) *ret_rollout = arena_strdup(a, x.rollout);
+    if (!s)
+        *ret = (struct keeper_options){.db = o->common.db,
+                                       .rollout = arena_strdup(a, x.rollout),
+                                       .seen = x.seen,
+                                       .notify = o->notify,
+                                       .json = o->common.json,
+                                       .quiet = o->quiet,
+                                       .once = o->once};
     if (x.at.study) cli_close(&x.at);
     json_decref(x.status);
     arena_done(&x.arena);
     return s;
-}
-
-static int keep(const struct watch_options *o, const char *rollout)
-{
-    const struct keeper_options k = {.db = o->common.db,
-                                     .rollout = rollout,
-                                     .notify = o->notify,
-                                     .json = o->common.json,
-                                     .quiet = o->quiet,
-                                     .once = o->once};
-    return keeper_run(&k);
 }
 
 /* Programs are run where the database is. */
@@ -210,11 +219,11 @@ int cmd_watch(int argc, char **argv)
     struct watch_options o = {.rollout = NULL};
     struct arena arena = {0};
     struct error err;
-    const char *rollout = NULL;
+    struct keeper_options k;
     cli_common_init(&o.common);
     argp_parse(&argp, argc, argv, 0, NULL, &o);
-    enum status s = begin(&o, &arena, &rollout, &err);
-    int code = s ? cli_fail(&err) : o.common.service.url ? say_begun(&o, rollout) : keep(&o, rollout);
+    enum status s = begin(&o, &arena, &k, &err);
+    int code = s ? cli_fail(&err) : o.common.service.url ? say_begun(&o, k.rollout) : keeper_run(&k);
     free(o.command);
     arena_done(&arena);
     return code;

@@ -27,8 +27,7 @@ struct keeper {
     struct bulletin *bulletin;
     struct ticker *ticker;
     struct store_hold *hold; /* one process does the work of a watch */
-    int64_t looked;        /* seq: events up to here were looked at … */
-    int64_t shown;         /* … and up to here shown by an earlier process, or are of no interest */
+    int64_t looked;        /* seq: events up to here were looked at */
     int64_t not_before_ms; /* something could not be done now */
     int code;
 };
@@ -45,9 +44,9 @@ static void look_at(struct keeper *k, const json_t *event)
     int64_t seq = json_integer_value(json_object_get(event, "seq"));
     struct arena a = {0};
     bulletin_event(k->bulletin, k->store, event);
-    if (seq > k->shown && k->o->json) cli_print_json(json_deep_copy(event));
-    if (seq > k->shown && !k->o->json && !k->o->quiet) cli_say(k->o->rollout, report_rollout_event(event, &a));
-    if (seq > k->shown && k->o->json) fflush(stdout);
+    if (seq > k->o->seen && k->o->json) cli_print_json(json_deep_copy(event));
+    if (seq > k->o->seen && !k->o->json && !k->o->quiet) cli_say(k->o->rollout, report_rollout_event(event, &a));
+    if (seq > k->o->seen && k->o->json) fflush(stdout);
     k->looked = seq;
     arena_done(&a);
 }
@@ -67,7 +66,7 @@ static enum status look_at_events(struct keeper *k, struct error *err)
     return s;
 }
 
-/* People are told of what has happened since this watch began; what they have seen is not shown again. */
+/* People are told of what has happened since this watch began. */
 static enum status find_place(struct keeper *k, struct error *err)
 {
     json_t *events = NULL, *event;
@@ -78,7 +77,6 @@ static enum status find_place(struct keeper *k, struct error *err)
         const char *kind = json_string_value(json_object_get(event, "kind"));
         int64_t seq = json_integer_value(json_object_get(event, "seq"));
         if (strcmp(kind, "watched") == 0) k->looked = seq - 1;
-        k->shown = strcmp(kind, "watched") == 0 ? seq - 1 : seq;
     }
     json_decref(events);
     return s;

@@ -13,9 +13,11 @@
 #define TUNER_CLI_KEEPER_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct keeper_options {
     const char *db, *rollout;
+    int64_t seen;       /* seq: events up to this one were there before, and are not shown */
     const char *notify; /* as for run */
     bool json, quiet;
     bool once; /* all that is due now, and no more */
