@@ -448,10 +448,37 @@ static void test_watch__it_goes_no_further_than_its_study_can(void **state)
         struct arena a = {0};
         struct error err;
         struct watch_plan plan;
-        const struct study study = {.name = name, .agents = {.kind = rows[i].agents}};
+        const struct study study = {.name = name, .n_args = 1, .agents = {.kind = rows[i].agents}};
         assert_ok(watch_plan_read("w", rows[i].plan, &a, &plan, &err), err);
         assert_int_equal(watch_plan_fits(&plan, &study, &err), rows[i].status);
         if (rows[i].status) assert_contains(err.text, "study 'g2p' has 'executor: slurm'");
+        arena_done(&a);
+    }
+}
+
+/* Clients run its trials: a watch asks none. */
+static void test_watch__a_study_without_a_program_is_only_watched(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *plan;
+        enum status status;
+    } rows[] = {{"", STATUS_INVALID},
+                {"then: drifted\n", STATUS_OK},
+                {"then: drifted\nevery: 1h\n", STATUS_INVALID},
+                {"then: drifted\nevery: 1h\ncommand: [./other]\n", STATUS_OK},
+                {"then: evaluating\n", STATUS_INVALID},
+                {"then: evaluating\ncommand: [./other]\n", STATUS_OK},
+                {"then: tuning\ncommand: [./other]\n", STATUS_INVALID}};
+    char name[] = "g2p";
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct arena a = {0};
+        struct error err;
+        struct watch_plan plan;
+        const struct study study = {.name = name};
+        assert_ok(watch_plan_read("w", rows[i].plan, &a, &plan, &err), err);
+        assert_int_equal(watch_plan_fits(&plan, &study, &err), rows[i].status);
+        if (rows[i].status) assert_contains(err.text, "study 'g2p' has no 'trial: {command: […]}'");
         arena_done(&a);
     }
 }
@@ -582,6 +609,7 @@ int main(void)
         cmocka_unit_test(test_watch__another_champion_is_learnt),
         cmocka_unit_test(test_watch__an_alarm_says_which_way_an_input_went),
         cmocka_unit_test(test_watch__it_goes_no_further_than_its_study_can),
+        cmocka_unit_test(test_watch__a_study_without_a_program_is_only_watched),
         cmocka_unit_test(test_watch__a_plan_says_all_of_itself),
         cmocka_unit_test(test_watch__one_run_of_one_item_is_one_outcome),
         cmocka_unit_test(test_watch__an_evaluation_on_many_items_is_as_many_outcomes),

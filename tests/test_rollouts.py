@@ -127,7 +127,7 @@ class Roles(Live):
 
 
 class Watching(Live):
-    PLAN = {"metrics": {"em": {}, "letters": {"range": [0, 40], "both": True}}, "learn": 100}
+    PLAN = {"metrics": {"em": {}, "letters": {"range": [0, 40], "both": True}}, "learn": 100, "then": "drifted"}
 
     def watch(self, body, name="s", **how):
         return self.call("POST", f"/rollouts/{name}/watch", body, **how)
@@ -149,7 +149,8 @@ class Watching(Live):
         self.assertEqual(self.order("unwatch").status, 200)
 
     def test_metrics_are_the_studys_if_nobody_names_any(self):
-        rules = self.watch({"study": "s", "champion": 1}).json["watch"]["rules"]
+        self.create(STUDY.replace("study: s", "study: own"))
+        rules = self.watch({"study": "own", "champion": {"parameters": {"x": 0.5, "k": 3}}}, "own").json["watch"]["rules"]
         self.assertEqual((sorted(rules["metrics"]), rules["fresh"], rules["then"]), (["em", "tokens"], 500, "trying"))
 
     def test_what_cannot_be(self):
@@ -160,15 +161,24 @@ class Watching(Live):
             answer = self.watch(body)
             self.assertEqual(answer.status, status, (body, answer.body))
         self.assertEqual(self.ok("GET", "/rollouts")["total"], 0)
-        self.assertEqual(self.watch({"study": "s", "champion": 1}).status, 200)
-        self.refused(self.watch({"study": "s", "champion": 2}), 409, "serves another champion")
+        drifted = {"plan": {"then": "drifted"}}
+        self.assertEqual(self.watch({"study": "s", "champion": 1, **drifted}).status, 200)
+        self.refused(self.watch({"study": "s", "champion": 2, **drifted}), 409, "serves another champion")
         self.told("other")
-        self.refused(self.watch({"study": "other"}), 422, "rollout 's' is of study 's', not of 'other'")
+        self.refused(self.watch({"study": "other", **drifted}), 422, "rollout 's' is of study 's', not of 'other'")
         for role in "viewer", "worker", "client":
             self.assertEqual(self.watch({"study": "s"}, token=self.client if role == "client" else self.token(role)).status, 403)
 
+    def test_a_study_without_a_program_is_only_watched(self):
+        body = {"study": "s", "champion": 1}
+        for plan in {}, {"then": "evaluating"}, {"then": "drifted", "every": "1h"}, {"then": "tuning", "command": ["sh", "other.sh"]}:
+            self.refused(self.watch({**body, "plan": plan}), 422, "study 's' has no 'trial: {command: […]}'")
+        self.assertEqual(self.ok("GET", "/rollouts")["total"], 0)
+        for plan in {"then": "drifted"}, {"then": "evaluating", "every": "1h", "command": ["sh", "other.sh"]}:
+            self.assertEqual(self.watch({**body, "plan": plan}).status, 200)
+
     def test_a_study_whose_agents_only_the_service_starts_is_not_tuned_anew(self):
-        self.create(TOLD.replace("study: s", "study: far") + "executor: {slurm: {max_agents: 1}}\n", trial=None)
+        self.create(STUDY.replace("study: s", "study: far") + "executor: {slurm: {max_agents: 1}}\n")
         body = {"study": "far", "champion": {"parameters": {"x": 0.5, "k": 3}}}
         self.refused(self.watch(body, "far"), 422, "'executor: slurm', whose agents only 'nocturne serve' starts")
         self.assertEqual(self.watch({**body, "plan": {"then": "evaluating"}}, "far").status, 200)

@@ -85,7 +85,7 @@ enum status watch_plan_of_study(struct watch_plan *p, const struct memory *s, co
 }
 
 /* What is tuned anew is run as the study was, and agents are the service's. */
-enum status watch_plan_fits(const struct watch_plan *p, const struct study *study, struct error *err)
+static enum status check_agents(const struct watch_plan *p, const struct study *study, struct error *err)
 {
     if (study->agents.kind == PROVISIONER_NONE || p->far < WATCH_TUNING) return STATUS_OK;
     return error_set(err, STATUS_INVALID,
@@ -93,6 +93,24 @@ enum status watch_plan_fits(const struct watch_plan *p, const struct study *stud
                      "Let it go no further than 'then: evaluating', which runs the champion and others on this machine, or "
                      "'drifted', and create the new study at the service",
                      study->name, provisioner_key(study->agents.kind));
+}
+
+/* A watch asks no clients. The plan's command runs the champion and others, but no new study. */
+static enum status check_program(const struct watch_plan *p, const struct study *study, struct error *err)
+{
+    bool runs = p->every_ms > 0 || p->far > WATCH_DRIFTED;
+    if (study_has_program(study) || !runs || (p->n_command && p->far < WATCH_TUNING)) return STATUS_OK;
+    return error_set(err, STATUS_INVALID,
+                     "study '%s' has no 'trial: {command: […]}': its trials are run by clients that ask for them, and a watch "
+                     "can run none. Let it go no further than 'then: drifted', without 'every', or, with a command of its "
+                     "own, than 'then: evaluating'; after an alarm create the new study where those clients ask",
+                     study->name);
+}
+
+enum status watch_plan_fits(const struct watch_plan *p, const struct study *study, struct error *err)
+{
+    enum status s = check_agents(p, study, err);
+    return s ? s : check_program(p, study, err);
 }
 
 const char *watch_plan_text(const struct watch_plan *p, struct arena *arena)
