@@ -252,6 +252,19 @@ static void test_error__context_comes_in_front(void **state)
     assert_int_equal(error_set(NULL, STATUS_BUSY, "nobody listens"), STATUS_BUSY);
 }
 
+/* Or JSON would not take it, and nobody be told. */
+static void test_error__is_utf8_whatever_it_shows(void **state)
+{
+    (void)state;
+    struct error err;
+    error_set(&err, STATUS_INVALID, "no metric '%.3s'", "aéé");
+    assert_string_equal(err.text, "no metric 'aé'");
+    error_set(&err, STATUS_INVALID, "no metric '%.4s'", "aéé");
+    assert_string_equal(err.text, "no metric 'aé?'");
+    error_context(&err, "%.1s", "é");
+    assert_string_equal(err.text, "?: no metric 'aé?'");
+}
+
 static void test_yaml__positions_and_quotes(void **state)
 {
     (void)state;
@@ -494,6 +507,7 @@ int main(void)
         cmocka_unit_test(test_json__texts_are_escaped_where_they_must_be),
         cmocka_unit_test(test_arena__survives_large_and_many_blocks),
         cmocka_unit_test(test_error__context_comes_in_front),
+        cmocka_unit_test(test_error__is_utf8_whatever_it_shows),
         cmocka_unit_test(test_yaml__positions_and_quotes),
         cmocka_unit_test(test_yaml__stops_at_the_first_excess),
         cmocka_unit_test(test_yaml__what_an_alias_stands_for_is_there_once),

@@ -379,7 +379,8 @@ class Outcomes(Live):
         good = self.item("a")
         wrong = [({"unit": 1}, "unit"), ({"unit": ""}, "unit"), ({"unit": "x" * 1025}, "unit"), ({"variant": "third"}, "variant"), ({"id": None}, "id is missing"),
                  ({"metrics": {"em": 2}}, "em"), ({"metrics": {"speed": 1}}, "speed"), ({"metrics": {"em": "1"}}, "em"), ({"metrics": []}, "metrics"),
-                 ({"at_ms": now + 3600000}, "future"), ({"at_ms": "now"}, "at_ms"), ({"period": 7}, "period"), ({"more": 1}, "more")]
+                 ({"at_ms": now + 3600000}, "future"), ({"at_ms": "now"}, "at_ms"), ({"period": 7}, "period"), ({"more": 1}, "more"),
+                 ({"metrics": {"m" * 47 + "é": 1}}, "the plan has no metric 'mmm")]  # half a letter is shown as '?'
         answer = self.tell([{**good, **change} for change, _ in wrong] + [good, 7, self.item("b"), {**self.item("c"), "experiment": 9}]).json
         self.assertEqual((answer["taken"], answer["left_out"]), (2, 1))
         self.assertEqual([r["index"] for r in answer["refused"]], list(range(len(wrong))) + [len(wrong) + 1])
@@ -397,6 +398,7 @@ class Outcomes(Live):
         packed = {"headers": {"Content-Type": "application/json", "Content-Encoding": "gzip"}, "text": gzip.compress(b'{"outcomes": []}')}
         self.refused(self.call("POST", "/rollouts/s/outcomes", token=self.client, **packed), 415, "not compressed ('gzip')")
         self.refused(self.call("PUT", "/studies/s/files/trial.sh", **packed), 415, "not compressed")
+        self.refused(self.call("POST", "/rollouts/s/outcomes", {"outcomes": [], "m" * 59 + "é": 1}, token=self.client), 422, 'm?" is not known here')
         self.refused(self.tell([], name="t"), 404, "no rollout 't'")
         self.assertEqual(self.tell([]).json["taken"], 0)
 

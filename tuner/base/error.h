@@ -2,7 +2,8 @@
  *
  * Functions that can fail return `enum status` and fill a caller-owned `struct error`
  * (may be NULL). The text names what is wrong and the way out; callers add context on
- * the way up: "trial 12: cannot start: …". On failure every ret_* argument is untouched.
+ * the way up: "trial 12: cannot start: …". It is UTF-8, whatever it shows: a byte that is
+ * not becomes '?'. On failure every ret_* argument is untouched.
  */
 #ifndef TUNER_BASE_ERROR_H
 #define TUNER_BASE_ERROR_H

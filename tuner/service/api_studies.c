@@ -2,7 +2,6 @@
 #include "tuner/service/standing.h"
 #include "tuner/service/waking.h"
 
-#include "tuner/base/plain.h"
 
 #include <string.h>
 
@@ -20,10 +19,7 @@ static enum status add_study(struct request *r, const char *name, json_t *all, s
     json_t *one = NULL;
     enum status st = standing_find(r, l->now, name, &one, err);
     if (st == STATUS_BUSY) return st;
-    if (st && st != STATUS_NOT_FOUND) {
-        plain_repair(err->text, strlen(err->text));
-        one = json_pack("{s:s, s:s}", "study", name, "problem", err->text);
-    }
+    if (st && st != STATUS_NOT_FOUND) one = json_pack("{s:s, s:s}", "study", name, "problem", err->text);
     if (one) json_array_append_new(all, one);
     return STATUS_OK;
 }

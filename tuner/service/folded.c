@@ -1,6 +1,5 @@
 #include "tuner/service/folded.h"
 
-#include "tuner/base/plain.h"
 
 #include <malloc.h>
 #include <stdlib.h>
@@ -213,7 +212,6 @@ static enum status say_by_fold(struct folded *f, struct store *store, const char
     json_t *state = NULL;
     enum status st = state_of_fold(f, store, name, &state, err);
     if (st && st != STATUS_BUSY && st != STATUS_NOT_FOUND && *kept) {
-        plain_repair(err->text, strlen(err->text));
         json_object_set_new(*kept, "problem", json_string(err->text));
         return STATUS_OK;
     }

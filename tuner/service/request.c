@@ -4,6 +4,7 @@
 #include "tuner/service/gzip.h"
 
 #include "tuner/base/json.h"
+#include "tuner/base/plain.h"
 #include "tuner/base/words.h"
 
 #include <stdarg.h>
@@ -175,8 +176,6 @@ static void problem(struct request *r, unsigned status, const char *detail)
 {
     json_t *o = json_pack("{s:s, s:s, s:I, s:s}", "type", "about:blank", "title", title(status), "status",
                           (json_int_t)status, "detail", detail);
-    if (!o) /* the detail has bytes of a request that are not UTF-8 */
-        o = json_pack("{s:s, s:s, s:I}", "type", "about:blank", "title", title(status), "status", (json_int_t)status);
     char *text = json_text(o);
     finish(r, status, "application/problem+json", text, strlen(text));
     free(text);
@@ -190,6 +189,7 @@ void request_problem(struct request *r, unsigned status, const char *fmt, ...)
     va_start(ap, fmt);
     vsnprintf(detail, sizeof detail, fmt, ap);
     va_end(ap);
+    plain_repair(detail, strlen(detail)); /* bytes of a request */
     problem(r, status, detail);
 }
 
