@@ -385,6 +385,12 @@ class Outcomes(Live):
         self.assertIn("neither JSON lines nor a body", self.run_nocturne("rollout", "outcomes", "s", code=2, stdin="{\n")[1])
         self.assertIn("cannot read", self.run_nocturne("rollout", "outcomes", "s", "none.jsonl", code=3)[1])
         self.assertIn("0 taken", self.rollout("outcomes", "s", stdin=""))
+        broken = '{"unit": "a", "expected": NaN}'  # takes no other along, be it the first
+        for text, place in ((f"{broken}\n{lines[0]}\n", "standard input:1: not JSON"), ('{"outcomes": [%s, %s]}' % (broken, lines[0]), "1, item 1: an outcome must"),
+                            ('{\n"outcomes": [%s,\n %s]}\n' % (broken, lines[0]), "1, item 1: an outcome must")):
+            out, err = self.run_nocturne("rollout", "outcomes", "s", code=1, stdin=text)
+            self.assertIn("1 repeated, 0 late, 0 not counted, 1 refused", out)
+            self.assertIn(place, err)
         self.rollout("stop", "s")
         self.assertIn("0 taken, 0 repeated, 0 late, 1 not counted", self.rollout("outcomes", "s", stdin=lines[0]))
 

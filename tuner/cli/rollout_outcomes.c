@@ -126,11 +126,18 @@ static enum status add_value(struct feed *f, const json_t *value, struct error *
     return s;
 }
 
+/* Of a body that is none as a whole each item that is. */
+static enum status read_value(const char *text, size_t n, json_t **ret, struct error *err)
+{
+    enum status s = json_parse_object(text, n, ret, err);
+    return s && salvage_outcomes(text, n, ret) ? STATUS_OK : s;
+}
+
 /* The first line is none of its own: is the whole a body? */
-static enum status add_body(struct feed *f, const char *first, struct error *err)
+static enum status add_body(struct feed *f, const char *first, size_t n, struct error *err)
 {
     json_t *value = NULL;
-    size_t n = strlen(first), room = 0;
+    size_t room = 0;
     char *text = must_reserve(NULL, n + 1, &room, 1);
     memcpy(text, first, n);
     for (size_t k = 1; k > 0 && n <= BODY_BYTES; n += k) {
@@ -139,7 +146,7 @@ static enum status add_body(struct feed *f, const char *first, struct error *err
     }
     enum status s = n > BODY_BYTES ? error_set(err, STATUS_INVALID, "it has %d MiB and more: send lines, not one body",
                                                BODY_BYTES >> 20)
-                                   : json_parse_object(text, n, &value, err);
+                                   : read_value(text, n, &value, err);
     if (s) error_context(err, "%s: neither JSON lines nor a body", f->name);
     if (!s) s = add_value(f, value, err);
     json_decref(value);
@@ -152,12 +159,20 @@ static bool is_blank(const char *text)
     return text[strspn(text, " \t\r\n")] == 0;
 }
 
+/* An object by its ends, and not the first line of a body that somebody indented. */
+static bool is_line(const char *text, size_t n)
+{
+    static const char space[] = " \t\r\n";
+    while (n && strchr(space, text[n - 1])) n--;
+    return n && text[strspn(text, space)] == '{' && text[n - 1] == '}';
+}
+
 static enum status add_line(struct feed *f, const char *text, size_t n, bool first, struct error *err)
 {
     json_t *value = NULL;
     struct error wrong;
-    enum status s = json_parse_object(text, n, &value, &wrong);
-    if (s && first) return add_body(f, text, err);
+    enum status s = read_value(text, n, &value, &wrong);
+    if (s && first && !is_line(text, n)) return add_body(f, text, n, err);
     if (s)
         refuse(f, (struct origin){f->line, 0}, wrong.text);
     else
