@@ -2,6 +2,7 @@
 """workers/sdk/sql/statistics.sql: DuckDB and PostgreSQL make of 100,000 outcomes the same counts as a collector does."""
 import collections
 import json
+import math
 import os
 import random
 import subprocess
@@ -11,6 +12,8 @@ import unittest
 from test_live_sdk import BIN, SQL, VENV, Postgres, place
 
 OUTCOMES = int(os.environ.get("OUTCOMES", 100_000))
+WRONG = [{"metrics": {"em": 1.5}}, {"metrics": {"em": -1, "tokens": 7}}, {"metrics": {"em": 1, "tokens": -3}}, {"metrics": {"tokens": math.nan}},
+         {"metrics": {"tokens": math.inf}}, {"metrics": {"em": math.nan}}, {"metrics": {"em": 1}, "expected": 1.5}, {"metrics": {"em": 1}, "expected": math.nan}]
 DUCKDB = """
 import csv, duckdb, json, sys
 line = duckdb.connect()
@@ -26,6 +29,10 @@ for text in sys.stdin:
         got = line.execute(sql).fetchall() if sql.startswith("SELECT") else line.execute(sql) and None
         print(json.dumps(got), flush=True)
 """
+
+
+def literal(v):
+    return "NULL" if v is None else repr(v) if isinstance(v, str) or math.isfinite(v) else f"'{v}'"
 
 
 class Probe:
@@ -57,7 +64,7 @@ def variant_of(said, unit):
 
 
 def items_of(r, said, name, n):
-    """In the order of time: units that come again, are silent, say things twice or too late, have another's variant."""
+    """In the order of time: units that come again, are silent, say things twice, too late or that cannot be, have another's variant."""
     e, now, out, units = said["scoring"]["experiment"], said["now_ms"], [], 0
     common = {"experiment": e["number"], "period": len(e["state"]["periods"]) - 1}
     while len(out) < n:
@@ -73,6 +80,8 @@ def items_of(r, said, name, n):
         for i in range(r.choice([0, 1, 1, 2, 3, 7])):
             metrics = {k: v for k, v in (("em", r.randrange(2)), ("tokens", r.randrange(1, 900))) if r.random() < 0.95}
             item = {**base, "id": f"{i}", "at_ms": at + min(int(r.expovariate(1 / 600_000)), now + 4_200_000 - at), **({"metrics": metrics} if metrics else {})}
+            if r.random() < 0.03:
+                item = {**item, **r.choice(WRONG)}
             out += [item] * (2 if r.random() < 0.05 else 1)
     return sorted(out, key=lambda item: item["at_ms"])
 
@@ -183,7 +192,7 @@ class Statistics(unittest.TestCase):
         with Postgres(folders[-1]) as ask:
             def put(table, rows):
                 for i in range(0, len(rows), 20_000):
-                    values = ", ".join("(" + ", ".join("NULL" if v is None else repr(v) for v in row) + ")" for row in rows[i:i + 20_000])
+                    values = ", ".join("(" + ", ".join(map(literal, row)) + ")" for row in rows[i:i + 20_000])
                     ask(f"INSERT INTO {table} VALUES " + values, None)
             self.check(lambda sql: ask(sql, None), put)
 

@@ -26,6 +26,11 @@ CREATE TABLE nocturne_values (unit TEXT NOT NULL, id TEXT NOT NULL, metric TEXT 
 -- Units whose window closed in (after_ms, until_ms], one row: each slice is sent once, as one number.
 CREATE TABLE nocturne_slice (after_ms BIGINT NOT NULL, until_ms BIGINT NOT NULL);
 
+CREATE VIEW nocturne_wrong AS -- outcomes with a value that cannot be, as the service refuses them; NaN is larger than all numbers here
+SELECT DISTINCT v.unit, v.id
+FROM nocturne_values v JOIN nocturne_tracks t ON t.metric = v.metric
+WHERE NOT (v.value >= t.low AND v.value <= coalesce(t.high, 1.7976931348623157e308));
+
 CREATE VIEW nocturne_counted AS -- items of units that took part, with the variant that was theirs
 SELECT i.*
 FROM nocturne_items i
@@ -34,7 +39,8 @@ JOIN nocturne_periods p ON p.period = i.period AND i.at_ms >= p.from_ms
 LEFT JOIN nocturne_period_ranges r
     ON r.period = i.period AND nocturne_place(s.salt, i.unit) >= r.place_from AND nocturne_place(s.salt, i.unit) < r.place_to
 LEFT JOIN nocturne_overridden o ON o.unit = i.unit
-WHERE o.unit IS NULL AND i.variant = coalesce(r.variant, 'champion') AND nocturne_place(s.salt, i.unit) IS NOT NULL
+LEFT JOIN nocturne_wrong w ON w.unit = i.unit AND w.id = i.id
+WHERE w.unit IS NULL AND coalesce(i.expected >= 0 AND i.expected <= 1, TRUE) AND o.unit IS NULL AND i.variant = coalesce(r.variant, 'champion') AND nocturne_place(s.salt, i.unit) IS NOT NULL
   AND NOT coalesce(nocturne_place(s.holdout_salt, i.unit) < s.holdout_share, FALSE)
   AND NOT coalesce(nocturne_place(s.group_salt, i.unit) < s.group_from OR nocturne_place(s.group_salt, i.unit) >= s.group_to, FALSE);
 
