@@ -489,13 +489,15 @@ static void test_otlp__a_part_is_refused_and_the_others_are_taken(void **state)
                              spans, i ? "," : "", each[i].span, each[i].tokens);
     const char *body = arena_printf(&a, "{\"resourceSpans\": [{\"scopeSpans\": [{\"spans\": [%s]}]}]}", spans);
     struct otlp_batch b = read_text(OTLP_TRACES, body, &a);
-    assert_int_equal(b.n, 2);
-    assert_string_equal(b.part[1].id, TRACE_A "/000000000000000e/usage");
+    assert_int_equal(b.n, 4);
+    assert_string_equal(b.part[1].id, TRACE_A "/spoiled");
+    assert_string_equal(b.part[2].id, TRACE_A "/spoiled");
+    assert_string_equal(b.part[3].id, TRACE_A "/000000000000000e/usage");
     json_t *answer = otlp_answer(OTLP_TRACES, &b);
     char *text = json_tight(answer);
     assert_string_equal(text,
                         "{\"partialSuccess\":{\"rejectedSpans\":\"3\",\"errorMessage\":\"span 1: gen_ai.usage.* are "
-                        "whole numbers from 0\"}}");
+                        "whole numbers from 0; without this one nothing is told of its trace's tokens\"}}");
     free(text);
     json_decref(answer);
     arena_done(&a);
@@ -701,6 +703,14 @@ static struct part root(struct arena *a, const char *trace, int64_t at_ms)
     return p;
 }
 
+static struct part spoiled(struct arena *a, const char *trace, int64_t at_ms)
+{
+    struct part p;
+    part_init(&p, PART_SPOILED, trace, at_ms);
+    part_name(&p, "", a);
+    return p;
+}
+
 static struct part named(struct arena *a, struct part p, enum part_who who, const char *unit)
 {
     p.who[who] = unit;
@@ -759,6 +769,12 @@ static size_t make_all(struct arena *a, struct part *p)
     p[n++] = score(a, "t6", "s1", 1, 81);
     /* nobody's */
     p[n++] = score(a, "t7", "s1", 1, 90);
+    /* a sum that would be too small */
+    p[n++] = flag(a, "t8", "max", "champion", 95);
+    p[n++] = usage(a, "t8", "s1", 6, 96);
+    p[n++] = answered(a, score(a, "t8", "", 1, 97), "r8");
+    p[n++] = spoiled(a, "t8", 98);
+    p[n++] = root(a, "t8", 99);
     p[n++] = usage(a, "t7", "s1", 1, 91);
     return n;
 }
@@ -776,6 +792,8 @@ static const char *const ALL_TOLD[] = {
     "g2p eve challenger served @5",
     "g2p eve challenger t3/usage @59 tokens=7 output_tokens=7",
     "g2p eve challenger t4/usage @63 tokens=9 output_tokens=9",
+    "g2p max champion served @95",
+    "g2p max champion t8//r8/em @95 em=1",
     "g2p u1 champion served @70",
     "g2p u1 champion t5/usage @70 tokens=1 output_tokens=1",
     "g2p u2 challenger served @71",
@@ -1133,6 +1151,40 @@ static void test_join__a_crowded_trace_spends_nothing(void **state)
     arena_done(&a);
 }
 
+/* In any order, before and after death; a judge is heard all the same. */
+static void test_join__what_one_span_spent_is_not_known(void **state)
+{
+    (void)state;
+    static const int order[][5] = {{0, 1, 2, 3, 4}, {2, 1, 4, 3, 0}, {1, 4, 2, 0, 3}, {4, 3, 2, 1, 0}, {2, 4, 3, 1, 0}};
+    struct arena a = {0};
+    const struct part p[] = {flag(&a, "t", "u", "champion", 1), usage(&a, "t", "a", 7, 2), spoiled(&a, "t", 3),
+                             root(&a, "t", 4), score(&a, "t", "a", 1, 5)};
+    for (size_t k = 0; k < sizeof order / sizeof *order; k++) {
+        struct world *w = begin();
+        for (size_t i = 0; i < 5; i++) {
+            assert_int_equal(take(w, &p[order[k][i]]),
+                             p[order[k][i]].kind == PART_ROOT && i == 0 ? JOIN_ALONE : JOIN_TAKEN);
+            die(w);
+        }
+        wait_ms(w, 600000);
+        assert_int_equal(told_with(w, "usage"), 0);
+        assert_told(w, "em=1");
+        end(w);
+    }
+    struct world *w = begin(); /* too late: the sum was told, and is to nobody else */
+    struct part other = flag(&a, "t", "v", "champion", 6);
+    for (size_t i = 0; i < 4; i++)
+        if (p[i].kind != PART_SPOILED) take(w, &p[i]);
+    wait_ms(w, 600000);
+    assert_int_equal(told_with(w, "usage"), 1);
+    assert_int_equal(take(w, &p[2]), JOIN_TAKEN);
+    take(w, &other);
+    wait_ms(w, 600000);
+    assert_int_equal(told_with(w, "usage"), 1);
+    end(w);
+    arena_done(&a);
+}
+
 /* ---- rows ---- */
 
 static void test_part__a_row_is_a_part_again(void **state)
@@ -1221,6 +1273,7 @@ int main(void)
         cmocka_unit_test(test_join__bytes_are_bounded),
         cmocka_unit_test(test_join__time_is_bounded),
         cmocka_unit_test(test_join__a_crowded_trace_spends_nothing),
+        cmocka_unit_test(test_join__what_one_span_spent_is_not_known),
         cmocka_unit_test(test_part__a_row_is_a_part_again),
         cmocka_unit_test(test_part__ids_are_short_and_differ),
     };

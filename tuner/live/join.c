@@ -18,7 +18,7 @@ enum key {
     KEY_JUDGED,   /* scores without a trace, by response */
 };
 
-enum settling { SETTLING_BARE, SETTLING_ENDED, SETTLING_OPEN, SETTLING_CLOSING, SETTLING_DONE };
+enum settling { SETTLING_BARE, SETTLING_ENDED, SETTLING_OPEN, SETTLING_CLOSING, SETTLING_DONE, SETTLING_SPOILED };
 
 struct held {
     struct part part; /* texts behind it */
@@ -169,6 +169,7 @@ void join_free(struct join *j)
 
 static enum settling next_settling(enum settling s, enum part_kind kind)
 {
+    if (kind == PART_SPOILED || s == SETTLING_SPOILED) return SETTLING_SPOILED;
     if (kind == PART_SETTLED) return SETTLING_DONE;
     if (kind == PART_ROOT && s == SETTLING_BARE) return SETTLING_ENDED;
     if (kind == PART_ROOT && s == SETTLING_OPEN) return SETTLING_CLOSING;

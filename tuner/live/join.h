@@ -6,6 +6,7 @@
  *
  *      a trace:  BARE ──usage──▶ OPEN ──root──▶ CLOSING ──settle_ms──▶ SETTLED
  *                  └──root──▶ ENDED ──usage───────▲   OPEN ──quiet_ms─────▲
+ *      any ──spoiled──▶ SPOILED: a sum without what one of its spans spent would look like a saving, and is not told
  *
  * An outcome is of the unit whose flag was evaluated in its trace. If there are several, it must name its own
  * (feature_flag.context.id, which then decides alone, or user.id, enduser.id, session.id, gen_ai.conversation.id), or

@@ -283,20 +283,37 @@ static bool repeats(const struct record *r, const json_t *kind)
     return operation && strcmp(operation, "invoke_agent") == 0 && json_integer_value(kind) != CLIENT;
 }
 
+static bool read_amounts(struct reading *x, const struct record *r, struct part *p)
+{
+    for (int a = 0; a < AMOUNTS; a++) {
+        enum attribute is = (enum attribute)(ATTRIBUTE_INPUT + a);
+        p->amount[a] = r->value[is] ? number_of(r, is) : NAN;
+        if (r->value[is] && !(p->amount[a] >= 0 && isfinite(p->amount[a])))
+            return refuse(
+                x, "gen_ai.usage.* are whole numbers from 0; without this one nothing is told of its trace's tokens");
+    }
+    return true;
+}
+
+/* Its trace spent more than will be known. */
+static bool spoil(struct reading *x, const struct record *r, const struct part *span)
+{
+    struct part p;
+    part_init(&p, PART_SPOILED, span->trace, span->at_ms);
+    add(x, &p, r);
+    return false;
+}
+
 static bool read_usage(struct reading *x, struct record *r, const json_t *kind)
 {
     struct part p;
     bool spent = false;
     for (int a = 0; a < AMOUNTS; a++) spent = spent || r->value[ATTRIBUTE_INPUT + a];
     if (!spent || repeats(r, kind)) return true;
-    if (!begin_part(x, r, PART_USAGE, &p) || !read_names(x, r, &p)) return false;
-    if (!*p.trace || !*r->span) return refuse(x, "a span without traceId or spanId");
-    for (int a = 0; a < AMOUNTS; a++) {
-        enum attribute is = (enum attribute)(ATTRIBUTE_INPUT + a);
-        p.amount[a] = r->value[is] ? number_of(r, is) : NAN;
-        if (r->value[is] && !(p.amount[a] >= 0 && isfinite(p.amount[a])))
-            return refuse(x, "gen_ai.usage.* are whole numbers from 0");
-    }
+    if (!begin_part(x, r, PART_USAGE, &p)) return false;
+    if (!*p.trace) return refuse(x, "a span without traceId");
+    if (!*r->span) refuse(x, "a span without spanId");
+    if (!*r->span || !read_names(x, r, &p) || !read_amounts(x, r, &p)) return spoil(x, r, &p);
     add(x, &p, r);
     return true;
 }

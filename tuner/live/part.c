@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const KIND[PART_KINDS] = {"flag", "score", "usage", "root", "settled"};
+static const char *const KIND[PART_KINDS] = {"flag", "score", "usage", "root", "spoiled", "settled"};
 static const char *const TEXT[PART_TEXTS] = {"id",   "trace",   "rollout", "unit",    "variant", "response",
                                              "name", "context", "user",    "enduser", "session", "conversation"};
 static const char *const AMOUNT[AMOUNTS] = {"input", "output", "reasoning"};
@@ -71,6 +71,7 @@ void part_name(struct part *p, const char *span, struct arena *arena)
     case PART_SCORE: p->id = score_id(p, span, arena); return;
     case PART_USAGE: p->id = arena_printf(arena, "%s/%s/usage", p->trace, span); return;
     case PART_ROOT:
+    case PART_SPOILED:
     case PART_SETTLED: p->id = arena_printf(arena, "%s/%s", p->trace, KIND[p->kind]); return;
     case PART_KINDS: return;
     }
@@ -135,6 +136,7 @@ static bool is_whole(const struct part *p)
     case PART_SCORE: return *p->name && isfinite(p->value);
     case PART_USAGE: return *p->trace && spent;
     case PART_ROOT:
+    case PART_SPOILED:
     case PART_SETTLED: return *p->trace != 0;
     case PART_KINDS: break;
     }

@@ -4,6 +4,7 @@
  * SCORE    something was judged
  * USAGE    a span spent tokens
  * ROOT     the trace's first span has ended, and with it, nearly always, all others
+ * SPOILED  a span of the trace spent tokens, and nobody knows how many: their sum would be too small
  * SETTLED  the tokens of the trace were added up (tuner/live/join): what it spends from now on is too late
  *
  * Texts are never NULL; "" for what was not said. They belong to whoever made the part.
@@ -18,7 +19,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum part_kind { PART_FLAG, PART_SCORE, PART_USAGE, PART_ROOT, PART_SETTLED, PART_KINDS };
+enum part_kind { PART_FLAG, PART_SCORE, PART_USAGE, PART_ROOT, PART_SPOILED, PART_SETTLED, PART_KINDS };
 enum part_amount { AMOUNT_INPUT, AMOUNT_OUTPUT, AMOUNT_REASONING, AMOUNTS }; /* reasoning: a part of the output */
 /* Names of a unit, the surest first: feature_flag.context.id says it, the others may. */
 enum part_who { WHO_CONTEXT, WHO_USER, WHO_ENDUSER, WHO_SESSION, WHO_CONVERSATION, WHOS };
