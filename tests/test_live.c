@@ -434,6 +434,45 @@ static void test_live__what_cannot_be_is_refused_item_by_item(void **state)
     world_close(&w);
 }
 
+static double arrived(const struct world *w)
+{
+    json_t *status, *e = experiment_of((struct world *)w, &status);
+    double n = json_number_read(json_array_get(json_object_get(json_array_get(json_object_get(e, "periods"), 0), "arrived"), 0));
+    json_decref(status);
+    return n;
+}
+
+/* Who fails with nonsense is not heard, and not unseen; a metric that nobody follows says nothing of anybody. */
+static void test_live__of_a_value_that_cannot_be_the_unit_was_served(void **state)
+{
+    (void)state;
+    static const char *const wrong[] = {"{\"em\":7}", "{\"em\":null}", "{\"em\":1,\"tokens\":-1}", "{\"em\":\"1\"}"},
+                      *const none[] = {"{\"speed\":1}", "{\"em\":1},\"expected\":2", "{\"em\":7},\"variant\":\"third\"",
+                                       "{\"em\":7},\"period\":9"};
+    struct world w;
+    char item[200];
+    world_open(&w, 9);
+    assert_ok(world_start(&w, PLAN, 1), w.err);
+    for (size_t i = 0; i < 4; i++) {
+        snprintf(item, sizeof item, "{\"unit\":\"w%zu\",\"id\":\"1\",\"variant\":\"champion\",\"metrics\":%s}", i, wrong[i]);
+        assert_refused(&w, item, "must be");
+        assert_near(arrived(&w), (double)i + 1, 0);
+    }
+    for (size_t i = 0; i < 4; i++) {
+        const char *own = strstr(none[i], "variant") ? "" : "\"variant\":\"champion\",";
+        snprintf(item, sizeof item, "{\"unit\":\"n%zu\",\"id\":\"1\",%s\"metrics\":%s}", i, own, none[i]);
+        assert_refused(&w, item, "");
+        assert_near(arrived(&w), 4, 0);
+    }
+    json_t *good = json_pack("{s:[{s:s, s:s, s:s, s:{s:i}}]}", "outcomes", "unit", "w0", "variant", "champion", "id", "1",
+                             "metrics", "em", 1);
+    json_t *answer = world_take(&w, good);
+    assert_int_equal(number_of(answer, "taken"), 1); /* the nonsense did not use up its id */
+    json_decref(answer);
+    assert_near(arrived(&w), 4, 0);
+    world_close(&w);
+}
+
 static void test_live__what_is_sent_again_changes_nothing(void **state)
 {
     (void)state;
@@ -829,6 +868,7 @@ int main(void)
         cmocka_unit_test(test_live__nothing_heard_pauses_it),
         cmocka_unit_test(test_live__a_days_limit_pauses_it_until_midnight),
         cmocka_unit_test(test_live__what_cannot_be_is_refused_item_by_item),
+        cmocka_unit_test(test_live__of_a_value_that_cannot_be_the_unit_was_served),
         cmocka_unit_test(test_live__what_is_sent_again_changes_nothing),
         cmocka_unit_test(test_live__the_order_in_which_outcomes_come_does_not_matter),
         cmocka_unit_test(test_live__a_unit_whose_window_a_change_lies_in_is_not_scored),

@@ -17,7 +17,7 @@ struct item {
     struct period *period;
     long period_number, segment;
     double expected;
-    bool has_metrics;
+    bool has_metrics, has_wrong; /* has_wrong: refused for a value that cannot be */
     size_t n_values;
     double value[PAIRS_VALUES_MAX]; /* as pairs.h has them */
 };
@@ -73,18 +73,22 @@ static enum status read_text(const json_t *in, const char *key, size_t most, con
     return STATUS_OK;
 }
 
-/* Of a metric that another follows it is looked at whether it can be, and no more. */
+static enum status check_value(const struct live_metric *m, const json_t *v, struct error *err)
+{
+    if (json_is_number(v)) return track_check(m, json_number_value(v), err);
+    return error_set(err, STATUS_INVALID, "%.48s must be a number", m->name);
+}
+
+/* Of a metric that another follows it is looked at whether it can be, and no more. STATUS_NOT_FOUND: nobody knows it. */
 static enum status read_metric(const struct lane *l, const char *name, const json_t *v, double *value, size_t *ret_n,
                                struct error *err)
 {
     int m = live_plan_metric(l->plan, name), other = l->beside ? live_plan_metric(l->beside, name) : -1;
     if (m < 0 && other < 0)
-        return error_set(err, STATUS_INVALID, "%s '%.48s'",
+        return error_set(err, STATUS_NOT_FOUND, "%s '%.48s'",
                          l->beside ? "neither the experiment nor the watch has a metric" : "the plan has no metric", name);
-    if (!json_is_number(v)) return error_set(err, STATUS_INVALID, "%.48s must be a number", name);
-    if (m < 0) return track_check(&l->beside->metric[other], json_number_value(v), err);
-    enum status s = track_check(&l->plan->metric[m], json_number_value(v), err);
-    if (s) return s;
+    enum status s = check_value(m < 0 ? &l->beside->metric[other] : &l->plan->metric[m], v, err);
+    if (s || m < 0) return s;
     value[m] = json_number_value(v);
     ++*ret_n;
     return s;
@@ -113,6 +117,7 @@ static enum status read_own(const struct lane *l, const json_t *in, struct item 
     for (size_t i = 0; i < PAIRS_VALUES_MAX; i++) x->value[i] = NAN;
     enum status s = read_metrics(l, json_object_get(in, "metrics"), x->value, &n, err);
     x->has_metrics = n > 0;
+    x->has_wrong = s == STATUS_INVALID;
     return s;
 }
 
@@ -300,12 +305,27 @@ static bool is_counted(const struct lane *l, const json_t *in, int64_t now_ms, s
     return intake_aside(l->plan, l->rollout, x->unit, &variant) == ASIDE_NOT;
 }
 
+static enum status take_one(const struct lane *l, const json_t *in, int64_t now_ms, struct fate *ret, struct error *err);
+
+/* Of a value that cannot be: its unit was served all the same. Else whoever fails with nonsense would not be seen, and
+ * an arm that does look better than it is. */
+static enum status take_served(const struct lane *l, const json_t *in, int64_t now_ms, struct error *err)
+{
+    struct fate ignored;
+    json_t *bare = json_copy((json_t *)in);
+    json_object_del(bare, "metrics");
+    json_object_del(bare, "shadow");
+    enum status s = take_one(l, bare, now_ms, &ignored, err);
+    json_decref(bare);
+    return s;
+}
+
 static enum status take_one(const struct lane *l, const json_t *in, int64_t now_ms, struct fate *ret, struct error *err)
 {
-    struct item x;
+    struct item x = {.has_wrong = false};
     int64_t key = 0;
     char name[32];
-    if (!is_counted(l, in, now_ms, &x, ret)) return STATUS_OK;
+    if (!is_counted(l, in, now_ms, &x, ret)) return x.has_wrong ? take_served(l, in, now_ms, err) : STATUS_OK;
     assignment_key(l->salt, x.unit, strlen(x.unit), &key);
     size_t arm = assignment_arm(assignment_place_of(key), x.period->range, x.period->n);
     if (arm == x.arm) return put_item(l, &x, key, now_ms, ret, err);

@@ -26,7 +26,7 @@ CREATE TABLE nocturne_values (unit TEXT NOT NULL, id TEXT NOT NULL, metric TEXT 
 -- Units whose window closed in (after_ms, until_ms], one row: each slice is sent once, as one number.
 CREATE TABLE nocturne_slice (after_ms BIGINT NOT NULL, until_ms BIGINT NOT NULL);
 
-CREATE VIEW nocturne_wrong AS -- outcomes with a value that cannot be, as the service refuses them; NaN is larger than all numbers here
+CREATE VIEW nocturne_wrong AS -- outcomes with a value that cannot be; NaN is larger than all numbers here
 SELECT DISTINCT v.unit, v.id
 FROM nocturne_values v JOIN nocturne_tracks t ON t.metric = v.metric
 WHERE NOT (v.value >= t.low AND v.value <= coalesce(t.high, 1.7976931348623157e308));
@@ -39,8 +39,7 @@ JOIN nocturne_periods p ON p.period = i.period AND i.at_ms >= p.from_ms
 LEFT JOIN nocturne_period_ranges r
     ON r.period = i.period AND nocturne_place(s.salt, i.unit) >= r.place_from AND nocturne_place(s.salt, i.unit) < r.place_to
 LEFT JOIN nocturne_overridden o ON o.unit = i.unit
-LEFT JOIN nocturne_wrong w ON w.unit = i.unit AND w.id = i.id
-WHERE w.unit IS NULL AND coalesce(i.expected >= 0 AND i.expected <= 1, TRUE) AND o.unit IS NULL AND i.variant = coalesce(r.variant, 'champion') AND nocturne_place(s.salt, i.unit) IS NOT NULL
+WHERE coalesce(i.expected >= 0 AND i.expected <= 1, TRUE) AND o.unit IS NULL AND i.variant = coalesce(r.variant, 'champion') AND nocturne_place(s.salt, i.unit) IS NOT NULL
   AND NOT coalesce(nocturne_place(s.holdout_salt, i.unit) < s.holdout_share, FALSE)
   AND NOT coalesce(nocturne_place(s.group_salt, i.unit) < s.group_from OR nocturne_place(s.group_salt, i.unit) >= s.group_to, FALSE);
 
@@ -59,8 +58,11 @@ JOIN nocturne_periods p ON p.period = f.period
 LEFT JOIN nocturne_segments g ON g.segment = f.segment
 WHERE f.at_ms + s.window_ms + s.late_ms > c.after_ms AND f.at_ms + s.window_ms + s.late_ms <= c.until_ms;
 
-CREATE VIEW nocturne_once AS -- outcomes, those that were said twice once
-SELECT DISTINCT unit, id, min(at_ms) AS at_ms, variant FROM nocturne_counted WHERE id IS NOT NULL GROUP BY unit, id, variant;
+CREATE VIEW nocturne_once AS -- outcomes, those that were said twice once; of one that cannot be its unit was served, and no more
+SELECT DISTINCT c.unit, c.id, min(c.at_ms) AS at_ms, c.variant
+FROM nocturne_counted c LEFT JOIN nocturne_wrong w ON w.unit = c.unit AND w.id = c.id
+WHERE c.id IS NOT NULL AND w.unit IS NULL
+GROUP BY c.unit, c.id, c.variant;
 
 CREATE VIEW nocturne_said AS
 SELECT DISTINCT unit, id, metric, min(value) AS value FROM nocturne_values GROUP BY unit, id, metric;
