@@ -607,7 +607,7 @@ class Outcomes(Live):
     def test_c_refuses_what_is_no_outcome(self):
         self.write_rules({**RULES, "holdout": None, "group": None})
         self.assertEqual(probe("c", "refuse", "g2p", self.folder)[0], ["-1 1", "-1 1", "-1 2", "0 0"])
-        self.assertEqual([item["metrics"] for item in self.lines()], [{"em": 1}])
+        self.assertEqual([item.get("metrics") for item in self.lines()], [None, None, None, {"em": 1}])  # it was served
 
     def test_c_where_numbers_have_a_comma(self):
         if not shutil.which("localedef") or not os.path.exists("/usr/share/i18n/locales/de_DE"):
@@ -649,8 +649,9 @@ class Outcomes(Live):
         service.rules = {**RULES, "holdout": None, "group": None}
         lines, _ = probe("javascript", "memory", "g2p", 700, env={"NOCTURNE_URL": service.url, "NOCTURNE_TOKEN": "secret"})
         self.assertEqual(json.loads(lines[-1]), [True, [False] * 3])
-        self.assertEqual(len(service.outcomes), 701)
-        self.assertNotIn("metrics", service.outcomes["j-0", None])
+        self.assertEqual(len(service.outcomes), 702)
+        for unit in "j-0", "j-1":  # whose metrics are none was served
+            self.assertNotIn("metrics", service.outcomes[unit, None])
 
 
 class Real(Live):
@@ -845,7 +846,9 @@ class Python(Live):
         self.assertEqual((v.variant, v.reason, v.parameters), ("champion", "DEFAULT", {"threshold": 7}))
 
     def test_nothing_is_raised(self):
-        rollout = self.ready(self.serve())
+        service = self.serve()
+        service.rules = {**RULES, "holdout": None, "group": None}
+        rollout = self.ready(service)
         with self.assertLogs("nocturne.live", "WARNING") as logs:
             for unit in (None, "", b"x", "\ud800", "x" * 1025, "u\0v", ["u"]):
                 v = rollout.assign(unit)
@@ -853,15 +856,18 @@ class Python(Live):
                 self.assertTrue(v.outcome(em=1))
             v = rollout.assign(17)
             self.assertEqual(v.unit, "17")
-            for metrics in ({"em": math.nan}, {"em": "x"}, {"em": None}, {"em": 10**400}, {"x" * 20000: 1}):
-                self.assertFalse(v.outcome(**metrics))
+            for unit, metrics in enumerate(({"em": math.nan}, {"em": "x"}, {"em": None}, {"em": 10**400}, {"x" * 20000: 1}, {"em": math.inf, "tokens": 7})):
+                self.assertFalse(rollout.assign(100 + unit).outcome(**metrics, segment="short", expected=0.5))
             for at in (math.inf, 1e300):
                 self.assertFalse(v.outcome(em=1, at=at))
             for id in ("\ud800", "a\0b"):
                 self.assertFalse(v.outcome(em=1, id=id))
             for expected in (math.nan, 10**400):
                 self.assertFalse(v.outcome(em=1, expected=expected))
+            self.assertTrue(rollout.flush(PATIENCE))
         self.assertLess(len(logs.output), 8)  # once for each reason
+        served = {unit: (item.get("segment"), item.get("expected")) for (unit, id), item in service.outcomes.items() if id is None and "metrics" not in item}
+        self.assertEqual({unit: served.get(unit) for unit in map(str, range(100, 106))}, {str(u): ("short", 0.5) for u in range(100, 106)})
 
     def test_what_is_given_cannot_change_what_others_get(self):
         rollout = self.ready(self.serve())

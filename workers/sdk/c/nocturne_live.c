@@ -1019,19 +1019,29 @@ static int append(struct spool *s, const struct line *line)
     return 0;
 }
 
+/* 0: it is in `line`; else errno. */
+static int make_line(const struct nocturne_live *l, struct line *line, const struct nocturne_variant *v,
+                     const struct nocturne_outcome *o)
+{
+    line->n = 0;
+    locale_t before = uselocale(l->plain);
+    int fine = put_outcome(line, v, o);
+    uselocale(before);
+    return !fine ? EINVAL : line->n > sizeof line->text ? EMSGSIZE : 0;
+}
+
+/* Of numbers that are none the unit was served all the same: who fails with nonsense is not to be unseen. */
 int nocturne_live_outcome(struct nocturne_live *l, const struct nocturne_variant *v, const struct nocturne_outcome *o)
 {
     struct line line;
-    line.n = 0;
+    const struct nocturne_outcome served = {.segment = o->segment, .expected = o->expected, .at_ms = o->at_ms};
     if (!v->counted && (v->experiment >= 0 || v->reason != NOCTURNE_STATIC)) return 0; /* nobody counts it */
-    locale_t before = uselocale(l->plain);
-    int fine = put_outcome(&line, v, o);
-    uselocale(before);
-    if (!fine || line.n > sizeof line.text) return errno = fine ? EMSGSIZE : EINVAL, -1;
+    int wrong = make_line(l, &line, v, o);
+    if (wrong && (o->n == 0 || make_line(l, &line, v, &served) != 0)) return errno = wrong, -1;
     pthread_mutex_lock(&l->spool.lock);
     int failed = append(&l->spool, &line);
     pthread_mutex_unlock(&l->spool.lock);
-    return failed;
+    return wrong ? (errno = wrong, -1) : failed;
 }
 
 /* ---- the object ---- */

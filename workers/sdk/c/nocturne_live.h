@@ -129,8 +129,8 @@ struct nocturne_outcome {
 };
 
 /* What the unit did. Of a variant that is not counted nothing is kept while there is an experiment. 0; -1: it could not
- * be kept (errno: EINVAL, no such outcome; EMSGSIZE, more than 16 KiB; ENOSPC, the spool is full; what the disk says).
- */
+ * be kept (errno: EINVAL, no such outcome, or EMSGSIZE, more than 16 KiB: that the unit was served is kept; ENOSPC, the
+ * spool is full; what the disk says). */
 int nocturne_live_outcome(struct nocturne_live *l, const struct nocturne_variant *v, const struct nocturne_outcome *o);
 
 #ifdef __cplusplus

@@ -37,7 +37,7 @@ class Variant {
 
   /** What the unit did. id: the same for the same outcome, should it be said twice; at: milliseconds since the epoch;
    * expected: in [0, 1], known before the unit was assigned; shadow: metrics of each challenger in it, {} of one that failed.
-   * False: it could not be kept. */
+   * False: it could not be kept, but that the unit was served. */
   outcome(metrics, { id = randomId(), segment, expected, shadow, at } = {}) {
     return this.#rollout.say(this, { id, segment, expected, metrics, shadow }, at);
   }
@@ -121,6 +121,7 @@ export class Rollout {
       if (this.outbox.add(lineOf(v, item, at))) return true;
       return this.warn("full", `there is no room for outcomes of ${this.name} that could not be sent: new ones are refused`);
     } catch (e) {
+      if (item.metrics) this.say(v, { segment: item.segment, expected: item.expected }, at); // who fails with nonsense is not to be unseen
       return this.warn(`outcome ${e.name}`, `an outcome could not be kept: ${e.message}`);
     }
   }

@@ -86,7 +86,7 @@ class Variant:
                 expected: Optional[float] = None, shadow: Optional[Dict[str, Dict[str, float]]] = None, **metrics: float) -> bool:
         """What the unit did. id: the same for the same outcome, should it be said twice; at: seconds since the epoch;
         expected: in [0, 1], known before the unit was assigned; shadow: metrics of each challenger in it. False: it could
-        not be kept; the log says why."""
+        not be kept, but that the unit was served; the log says why."""
         item = {"id": str(id) if id is not None else os.urandom(12).hex(), "segment": segment, "expected": expected,
                 "metrics": metrics, "shadow": shadow or None}
         return self._rollout._say(self, item, at)
@@ -179,6 +179,8 @@ class Rollout:
         except Full:
             return self._warn("full", f"{self._folder} is full of outcomes that could not be sent: new ones are refused")
         except (OSError, ValueError, TypeError, OverflowError) as e:
+            if "metrics" in item and not isinstance(e, OSError):  # it was served: who fails with nonsense is not to be unseen
+                self._say(v, {"segment": item["segment"], "expected": item["expected"]}, at)
             return self._warn(f"outcome {type(e).__name__}", f"an outcome could not be kept: {e}")
         return True
 
