@@ -274,6 +274,20 @@ class Sums(test_rollouts.Live):
         self.refused(self.call("POST", "/rollouts/s/sums", {"collector": "c"}, token=self.client), 422, "number must be")
         self.refused(self.call("POST", "/rollouts/s/sums", {"collector": "c", "number": 2, "experiment": 7}, token=self.client), 422, "has not been yet")
 
+    def test_more_units_than_can_be_spoil_nothing(self):
+        """Whoever may send outcomes may send sums, and an experiment must stay what can be read."""
+        tracks = len(self.call("GET", "/rollouts/s/scoring", token=self.client).json["experiment"]["tracks"])
+
+        def send(number, units, arrived):
+            cells = [{"period": 0, "variant": v, "units": units, "missing": 0, "tracks": [[[32, units]]] * tracks} for v in ("champion", "challenger")]
+            return self.call("POST", "/rollouts/s/sums", {"collector": "c", "number": number, "experiment": 1, "cells": cells if units else [],
+                                                          "arrived": [{"period": 0, "variant": v, "units": arrived} for v in ("champion", "challenger")]}, token=self.client)
+        self.assertEqual(send(1, 500, 5 * 10**11 - 1).status, 200)
+        self.refused(send(2, 0, 2), 422, "experiment 1 has 1000000000002 units")
+        self.refused(send(2, 5 * 10**11, 0), 422, "experiment 1 has 1000000001000 units")
+        self.assertEqual(send(2, 0, 1).status, 200)
+        self.assertEqual(self.status()["experiment"]["counts"]["scored"], 1000)
+
 
 if __name__ == "__main__":
     unittest.main(verbosity=2, defaultTest=["Plain", "Sums"])

@@ -285,7 +285,10 @@ static void test_findings__sums_that_cannot_be_are_refused(void **state)
         {"{\"cells\":[{\"period\":1,\"variant\":\"champion\",\"units\":1,\"missing\":0,\"tracks\":[[[0,0.5],[1,0.5]],[],[]]}]}", "levels from 0 to 64"},
         {"{\"cells\":[{\"period\":1,\"variant\":\"champion\",\"units\":2,\"missing\":0,\"tracks\":[[[0,1],[1,1]],[[3,2]],[[4,1]]]}]}", "adds up to 1 units, not to 2"},
         {"{\"arrived\":[{\"period\":1,\"variant\":\"champion\",\"units\":\"3\"}]}", "whole number"},
+        {"{\"cells\":[{\"period\":1,\"variant\":\"champion\",\"units\":1000000000001,\"missing\":0,\"tracks\":[[],[],[]]}]}", "at most 1000000000000"},
+        {"{\"arrived\":[{\"period\":1,\"variant\":\"champion\",\"units\":1000000000001}]}", "at most 1000000000000"},
         {"{\"counts\":{\"taken\":-1}}", "counts"},
+        {"{\"counts\":{\"taken\":1e308}}", "counts"},
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct sums s;

@@ -2,6 +2,7 @@
 
 #include "tuner/base/digest.h"
 
+#include <math.h>
 #include <string.h>
 
 /* ---- what collectors need ---- */
@@ -113,6 +114,23 @@ static double units_of(const struct sums *s)
     return n;
 }
 
+static double arrived_of(const struct sums *s, const struct experiment *e)
+{
+    double n = 0;
+    for (size_t i = 0; i < s->n_arrived; i++) n += s->arrived[i].units;
+    for (size_t i = 0; i < e->n_periods; i++)
+        for (size_t arm = 0; arm <= e->n_challengers; arm++) n += e->period[i].arrived[arm];
+    return n;
+}
+
+static enum status check_total(const struct record *r, const struct sums *s, struct error *err)
+{
+    double scored = r->experiment.counts.scored + units_of(s), arrived = arrived_of(s, &r->experiment);
+    if (fmax(scored, arrived) <= SUMS_UNITS_MAX) return STATUS_OK;
+    return error_set(err, STATUS_INVALID, "with these experiment %ld has %.15g units; %.15g are the most: look at what is counted",
+                     r->row.number, fmax(scored, arrived), SUMS_UNITS_MAX);
+}
+
 static void fold(struct record *r, struct sums *s, int64_t now_ms)
 {
     struct experiment *e = &r->experiment;
@@ -135,6 +153,7 @@ static enum status take_sums(struct summing *x, struct error *err)
                          r->row.number, live_phase_name(r->experiment.phase));
     sums_begin(&sums, r->findings.n_tracks, &r->arena);
     enum status s = sums_read(x->body, &r->experiment, &sums, err);
+    if (!s) s = check_total(r, &sums, err);
     if (!s) s = store_collected(r->store, r->row.id, x->collector, x->number, &is_new, err);
     if (s) return s;
     *(is_new ? &x->taken : &x->repeated) = units_of(&sums);

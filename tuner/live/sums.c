@@ -94,6 +94,11 @@ static enum status read_place(const json_t *in, const struct experiment *x, long
     return STATUS_OK;
 }
 
+static bool read_units(const json_t *in, double *ret)
+{
+    return levels_count(in, ret) && *ret <= SUMS_UNITS_MAX;
+}
+
 static enum status read_tracks(const json_t *in, const struct sums *s, struct sums_cell *c, struct error *err)
 {
     if (json_array_size(in) != s->n_tracks)
@@ -119,7 +124,7 @@ static enum status read_unheard(const json_t *in, const struct experiment *x, st
         return error_set(err, STATUS_INVALID, "unheard must be a list of %zu numbers, of each metric one", n);
     for (size_t m = 0; m < n; m++) {
         c->unheard[m] = c->missing;
-        if (in && (!levels_count(json_array_get(in, m), &c->unheard[m]) || c->unheard[m] < c->missing ||
+        if (in && (!read_units(json_array_get(in, m), &c->unheard[m]) || c->unheard[m] < c->missing ||
                    c->unheard[m] > c->units))
             return error_set(err, STATUS_INVALID,
                              "unheard must be whole numbers, at least what is missing and at most the units");
@@ -143,9 +148,11 @@ static enum status read_cell(const json_t *in, const struct experiment *x, struc
     enum status st = json_only(in, err, "period", "segment", "variant", "units", "missing", "unheard", "tracks",
                                NULL);
     if (!st) st = read_place(in, x, &c.period, &c.arm, err);
-    if (!st && (!levels_count(json_object_get(in, "units"), &c.units) ||
-                !levels_count(json_object_get(in, "missing"), &c.missing) || c.missing > c.units))
-        st = error_set(err, STATUS_INVALID, "units and missing must be whole numbers, and no more missing than units");
+    if (!st && (!read_units(json_object_get(in, "units"), &c.units) ||
+                !read_units(json_object_get(in, "missing"), &c.missing) || c.missing > c.units))
+        st = error_set(err, STATUS_INVALID,
+                       "units and missing must be whole numbers, at most %.0f, and no more missing than units",
+                       SUMS_UNITS_MAX);
     const json_t *segment = json_object_get(in, "segment");
     if (!st && segment && !json_is_string(segment)) st = error_set(err, STATUS_INVALID, "segment must be a text");
     c.segment = live_plan_segment(x->plan, json_string_value(segment));
@@ -160,8 +167,8 @@ static enum status read_arrived(const json_t *in, const struct experiment *x, st
     struct arrived a = {0};
     enum status st = json_only(in, err, "period", "variant", "units", NULL);
     if (!st) st = read_place(in, x, &a.period, &a.arm, err);
-    if (!st && !levels_count(json_object_get(in, "units"), &a.units))
-        st = error_set(err, STATUS_INVALID, "units must be a whole number");
+    if (!st && !read_units(json_object_get(in, "units"), &a.units))
+        st = error_set(err, STATUS_INVALID, "units must be a whole number, at most %.0f", SUMS_UNITS_MAX);
     if (!st) sums_arrived(s, a.period, a.arm, a.units);
     return st;
 }
@@ -190,8 +197,9 @@ static enum status read_counts(const json_t *in, struct sums *s, struct error *e
     if (in && !json_is_object(in)) return error_set(err, STATUS_INVALID, "counts must be an object");
     json_object_foreach((json_t *)in, name, value)
     {
-        if (!(json_number_read(value) >= 0))
-            return error_set(err, STATUS_INVALID, "counts: '%.48s' must be a number of at least 0", name);
+        double n = json_number_read(value);
+        if (!(n >= 0 && n <= SUMS_UNITS_MAX))
+            return error_set(err, STATUS_INVALID, "counts: '%.48s' must be a number from 0 to %.0f", name, SUMS_UNITS_MAX);
     }
     live_counts_read(in, &s->counts);
     return STATUS_OK;

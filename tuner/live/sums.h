@@ -23,6 +23,7 @@
 
 enum { SUMS_CELLS_MAX = 1000 };
 #define SUMS_NUMBER_MAX 1000000000000LL /* of a collector's messages */
+#define SUMS_UNITS_MAX 1e12             /* of an experiment: nobody has so many, and beyond counts are not exact */
 
 struct sums_cell {
     long period, segment;
