@@ -148,6 +148,12 @@ class Watching(Live):
         self.assertEqual(answer.json["taken"], 1)
         self.assertEqual(self.order("unwatch").status, 200)
 
+    def test_one_without_an_experiment_does_not_stand_still(self):
+        self.watch({"study": "s", "champion": 1, "plan": {**self.PLAN, "window": "1s", "late": 0}})
+        self.assertEqual(self.tell([{"unit": "ada", "variant": "champion"}]).json["taken"], 1)
+        self.wait("it was looked at", lambda: self.status()["watch"]["learnt"] == 1)
+        self.assertNotIn("stands still", self.read("serve.out"))
+
     def test_metrics_are_the_studys_if_nobody_names_any(self):
         self.create(STUDY.replace("study: s", "study: own"))
         rules = self.watch({"study": "own", "champion": {"parameters": {"x": 0.5, "k": 3}}}, "own").json["watch"]["rules"]

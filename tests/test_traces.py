@@ -1,8 +1,11 @@
 #!/usr/bin/env python3
 """OTLP in, at a running service: what is traced already becomes outcomes; what waits for others survives kill -9; one process
 of a database takes it; what is refused and how. NOCTURNE_BIN is the folder of the binaries."""
+import contextlib
 import gzip
 import json
+import os
+import sqlite3
 import time
 import unittest
 
@@ -105,6 +108,14 @@ class Traces(Live):
         usage = span("a" * 32, gen_ai__usage__input_tokens=30, gen_ai__usage__output_tokens=5, gen_ai__prompt="\ud83d")
         self.assertEqual(self.send("traces", spans(usage, span("no trace\0", gen_ai__usage__input_tokens=1))).json["partialSuccess"]["rejectedSpans"], "1")
         self.wait("its tokens are told", lambda: self.taken() == 3)
+
+    def test_without_an_experiment_it_does_not_stand_still(self):
+        plan = {"metrics": {"em": {}, "tokens": {"amount": True}}, "learn": 100, "then": "drifted"}
+        self.ok("POST", "/rollouts/s/watch", {"study": "s", "champion": 1, "plan": plan})
+        self.assertEqual(self.send("traces", spans(span("a" * 32, gen_ai__usage__input_tokens=30))).json, {})
+        with contextlib.closing(sqlite3.connect(os.path.join(self.dir, "nocturne.db"))) as db:
+            self.wait("it is added up", lambda: db.execute("SELECT count(*) FROM otlp_waiting WHERE body LIKE '%settled%'").fetchone()[0])
+        self.assertNotIn("stands still", self.read("serve.out"))
 
     def test_one_process_takes_it(self):
         self.try_it()

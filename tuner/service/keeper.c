@@ -86,10 +86,11 @@ static bool tend(struct work *work, struct store *store)
     int64_t now = clock_wall_ms(w->keeper->service->clock);
     bool unknown = w->version == 0;
     enum status s = STATUS_OK;
-    w->err.status = STATUS_OK;
     w->ticked = (struct live_ticked){.changed = false, .more = unknown};
     if (!unknown) s = live_tick(store, w->name, now, &w->ticked, &w->err);
-    return (s ? s : read_news(w, store)) == STATUS_BUSY;
+    if (!s) s = read_news(w, store);
+    w->err.status = s; /* what went well may have written there, too */
+    return s == STATUS_BUSY;
 }
 
 /* ---- … and on it ---- */
@@ -181,7 +182,8 @@ static void follow(struct keeper *k, const struct store_rollout_head *head)
 static bool look(struct work *work, struct store *store)
 {
     struct keeper *k = work->data;
-    if (store_rollout_heads(store, &k->arena, &k->head, &k->n, &k->err)) return k->err.status == STATUS_BUSY;
+    k->err.status = store_rollout_heads(store, &k->arena, &k->head, &k->n, &k->err);
+    if (k->err.status) return k->err.status == STATUS_BUSY;
     return k->knows && tracing_tick(k->service->live.tracing, store) == STATUS_BUSY;
 }
 

@@ -48,7 +48,7 @@ enum status tracing_tick(struct tracing *t, struct store *store)
     t->err.status = STATUS_OK;
     enum status s = any ? STATUS_OK : store_waiting_any(store, &any, &t->err);
     if (s || !any || take_right(t, store, &(struct error){STATUS_OK, ""})) return s;
-    return telemetry_tick(t->telemetry, store, clock_wall_ms(t->clock), &t->err);
+    return t->err.status = telemetry_tick(t->telemetry, store, clock_wall_ms(t->clock), &t->err);
 }
 
 struct taking {
