@@ -169,7 +169,7 @@ class Plain(Collect):
         r = subprocess.run(self.command(service), env=environment(), capture_output=True, text=True, timeout=PATIENCE)
         self.assertEqual(r.returncode, 1)
         self.assertIn("no such token", r.stderr)
-        for wrong, why in ((["--rollout", "a/b"], "no name"), (["more"], "what is 'more'")):
+        for wrong, why in ((["--rollout", "a/b"], "no name"), (["--rollout", ".."], "no name"), (["more"], "what is 'more'")):
             r = subprocess.run(self.command(service, *wrong), env=environment(), capture_output=True, text=True, timeout=PATIENCE)
             self.assertNotEqual(r.returncode, 0)
             self.assertIn(why, r.stderr)

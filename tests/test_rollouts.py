@@ -214,8 +214,8 @@ class Starting(Live):
         for status, change in [(422, {"challengers": []}), (422, {"challengers": [1] * 9}), (422, {"challengers": ["1"]}),
                                (422, {"challengers": [{"parameters": {"x": 2, "k": 1}}]}), (422, {"challengers": [{"params": {}}]}), (404, {"challengers": [99]}),
                                (422, {"challengers": [0]}), (422, {"challengers": [2, 2]}), (422, {"champion": "best"}), (422, {"champion": True}),
-                               (404, {"study": "t"}), (422, {"study": 1}), (422, {"rollout": "a/b"}), (422, {"rollout": ""}), (422, {"salt": "a:b"}),
-                               (422, {"plan": "ramp: [2]"}), (422, {"plan": 1}), (422, {"plan": {"x": 1}}), (422, {"plan": "units: 10"}), (422, {"more": 1})]:
+                               (404, {"study": "t"}), (422, {"study": 1}), (422, {"rollout": "a/b"}), (422, {"rollout": ""}), (422, {"rollout": "all"}), (422, {"rollout": ".."}), (422, {"salt": "a:b"}),
+                               (422, {"plan": "ramp: [2]"}), (422, {"plan": 1}), (422, {"plan": {"x": 1}}), (422, {"plan": "units: 10"}), (422, {"plan": {"segments": ["a", "b", "a"]}}), (422, {"more": 1})]:
             answer = self.call("POST", "/rollouts", {**good, **change})
             self.assertEqual(answer.status, status, (change, answer.body))
         for text in ("", "[]", "{", '{"study": "s", "study": "s"}'):

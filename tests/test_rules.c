@@ -110,6 +110,8 @@ static void test_kill_file__written_and_taken_out(void **state)
     assert_file(&p, "all\n");
     assert_int_equal(kill_file_remove(p.file, "g2p", &err), STATUS_CONFLICT);
     assert_contains(err.text, "kills all");
+    static const char *const none[] = {"", "a\nall", "a #b", "a b"};
+    for (size_t i = 0; i < 4; i++) assert_int_equal(kill_file_add(p.file, none[i], &err), STATUS_INVALID);
     assert_int_equal(kill_file_add("/nowhere/at/all.db-kill", "g2p", &err), STATUS_IO);
 }
 

@@ -51,7 +51,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case ARGP_KEY_END:
         if (!o->service.url || !o->service.token_file || !o->rollout)
             argp_error(state, "--url, --token-file and --rollout are needed: where is the service, and whose outcomes are these?");
-        if (strchr(o->rollout, '/')) argp_error(state, "--rollout: '%s' is no name of a rollout", o->rollout);
+        if (strchr(o->rollout, '/') || *o->rollout == '.') argp_error(state, "--rollout: '%s' is no name of a rollout", o->rollout);
         return 0;
     default: return ARGP_ERR_UNKNOWN;
     }

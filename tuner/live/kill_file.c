@@ -93,6 +93,8 @@ static void sync_folder(const char *path)
 enum status kill_file_add(const char *path, const char *rollout, struct error *err)
 {
     struct arena a = {0};
+    if (!*rollout || strpbrk(rollout, " \t\r\n#"))
+        return error_set(err, STATUS_INVALID, "'%.60s' is no name of a rollout", rollout);
     const struct kill_list list = kill_file_read(path, &a);
     bool there = kill_list_has(&list, rollout);
     arena_done(&a);

@@ -32,7 +32,7 @@ const char *kill_file_path(const char *db, struct arena *arena);
 struct kill_list kill_file_read(const char *path, struct arena *arena);
 bool kill_list_has(const struct kill_list *list, const char *rollout);
 
-/* The rollout's line is there, and on the disk. */
+/* The rollout's line is there, and on the disk. STATUS_INVALID: it would be another's, or several. */
 enum status kill_file_add(const char *path, const char *rollout, struct error *err);
 /* It is not; the file goes with its last name. STATUS_CONFLICT: the file kills all. */
 enum status kill_file_remove(const char *path, const char *rollout, struct error *err);

@@ -182,6 +182,14 @@ static enum status read_overrides(struct reader *r, const struct yaml_node *map)
     return s;
 }
 
+static enum status check_segment(struct reader *r, const struct yaml_node *v, size_t i)
+{
+    for (size_t k = 0; k < i; k++)
+        if (strcmp(r->plan->segment[k], v->text) == 0) return form_fail(&r->form, v, "segment '%s' is named twice", v->text);
+    r->plan->segment[i] = arena_strdup(r->arena, v->text);
+    return STATUS_OK;
+}
+
 static enum status read_segments(struct reader *r, const struct yaml_node *v)
 {
     struct live_plan *p = r->plan;
@@ -190,7 +198,7 @@ static enum status read_segments(struct reader *r, const struct yaml_node *v)
         s = form_fail(&r->form, v, "'segments' names %d at most; all others are one more", LIVE_SEGMENTS_MAX - 1);
     for (size_t i = 0; !s && i < v->n; i++) {
         s = check_name(r, v->value[i], "a segment");
-        if (!s) p->segment[i] = arena_strdup(r->arena, v->value[i]->text);
+        if (!s) s = check_segment(r, v->value[i], i);
     }
     p->n_segments = s ? 0 : v->n;
     return s;

@@ -158,9 +158,13 @@ enum status record_check_name(const char *name, struct error *err)
 {
     static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.";
     size_t n = strlen(name);
-    if (n > 0 && n <= 100 && strspn(name, allowed) == n) return STATUS_OK;
+    bool is_folder = *name == '.'; /* of the SDKs: "..", say */
+    if (strcmp(name, "all") == 0)
+        return error_set(err, STATUS_INVALID, "'all' stands for all rollouts where they are killed; give this one another name");
+    if (n > 0 && n <= 100 && strspn(name, allowed) == n && !is_folder) return STATUS_OK;
     return error_set(err, STATUS_INVALID,
-                     "'%.60s': a rollout's name has letters, digits, _, - and points, at most 100", name);
+                     "'%.60s': a rollout's name has letters, digits, _, - and points, at most 100, and begins with no point",
+                     name);
 }
 
 static enum status open_experiment(struct record *r, long number, enum record_part part, struct error *err)
