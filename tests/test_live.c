@@ -384,6 +384,38 @@ static void test_live__a_days_limit_pauses_it_until_midnight(void **state)
     world_close(&w);
 }
 
+#define ANSWERS "window: 30s\nlate: 10s\nlearn: 0\nramp: [0.5]\nmetrics: {em: {prove: not_worse, margin: 0.02, guard: 0.05}}\n"
+
+/* Where it is wrong it says nonsense. If that were not counted at all, it would always be right. */
+static void test_live__who_fails_with_nonsense_is_taken_back(void **state)
+{
+    (void)state;
+    struct world w;
+    world_open(&w, 8);
+    w.em[0] = 0.9, w.em[1] = 0.75;
+    assert_ok(world_start(&w, ANSWERS, 1), w.err);
+    for (int minute = 0; minute < 30; minute++) {
+        json_t *body = world_outcomes(&w, 200), *item;
+        size_t i;
+        json_array_foreach(json_object_get(body, "outcomes"), i, item)
+        {
+            json_t *metrics = json_object_get(item, "metrics");
+            const char *variant = json_string_value(json_object_get(item, "variant"));
+            json_object_del(metrics, "tokens");
+            if (strcmp(variant, "challenger") == 0 && json_number_at(metrics, "em") == 0)
+                json_object_set_new(metrics, "em", json_null());
+        }
+        json_decref(world_take(&w, body));
+        w.now += 60000;
+        world_tick(&w);
+    }
+    assert_phase(&w, "rolled back");
+    json_t *status, *e = experiment_of(&w, &status), *c = json_array_get(json_object_get(e, "challengers"), 0);
+    assert_true(json_is_true(json_object_get(json_array_get(json_object_get(c, "metrics"), 0), "worse")));
+    json_decref(status);
+    world_close(&w);
+}
+
 /* ---- what is counted ---- */
 
 static long number_of(const json_t *answer, const char *key)
@@ -447,7 +479,7 @@ static void test_live__of_a_value_that_cannot_be_the_unit_was_served(void **stat
 {
     (void)state;
     static const char *const wrong[] = {"{\"em\":7}", "{\"em\":null}", "{\"em\":1,\"tokens\":-1}", "{\"em\":\"1\"}"},
-                      *const none[] = {"{\"speed\":1}", "{\"em\":1},\"expected\":2", "{\"em\":7},\"variant\":\"third\"",
+                      *const none[] = {"{\"speed\":1}", "{\"em\":7},\"expected\":2", "{\"em\":7},\"variant\":\"third\"",
                                        "{\"em\":7},\"period\":9"};
     struct world w;
     char item[200];
@@ -470,6 +502,26 @@ static void test_live__of_a_value_that_cannot_be_the_unit_was_served(void **stat
     assert_int_equal(number_of(answer, "taken"), 1); /* the nonsense did not use up its id */
     json_decref(answer);
     assert_near(arrived(&w), 4, 0);
+    world_close(&w);
+}
+
+/* Once there are arms, one of them may fail with a metric of its own. */
+static void test_live__who_fails_with_another_metric_was_served(void **state)
+{
+    (void)state;
+    static const char *const wrong[] = {"\"metrics\":{\"em\":0,\"crashed\":1},\"id\":\"1\"", "\"metrics\":{\"em\":0}", "\"metrics\":{\"em\":0},\"id\":7"};
+    struct world w;
+    char item[200];
+    world_open(&w, 9);
+    assert_ok(world_start(&w, MARKED, 1), w.err);
+    for (size_t i = 0, n = 0; i < 3; i++) {
+        double before = arrived(&w);
+        for (; arrived(&w) == before; n++) { /* the champion's */
+            assert_true(n < 100);
+            snprintf(item, sizeof item, "{\"unit\":\"w%zu\",\"variant\":\"champion\",%s}", n, wrong[i]);
+            assert_refused(&w, item, "");
+        }
+    }
     world_close(&w);
 }
 
@@ -869,6 +921,8 @@ int main(void)
         cmocka_unit_test(test_live__a_days_limit_pauses_it_until_midnight),
         cmocka_unit_test(test_live__what_cannot_be_is_refused_item_by_item),
         cmocka_unit_test(test_live__of_a_value_that_cannot_be_the_unit_was_served),
+        cmocka_unit_test(test_live__who_fails_with_another_metric_was_served),
+        cmocka_unit_test(test_live__who_fails_with_nonsense_is_taken_back),
         cmocka_unit_test(test_live__what_is_sent_again_changes_nothing),
         cmocka_unit_test(test_live__the_order_in_which_outcomes_come_does_not_matter),
         cmocka_unit_test(test_live__a_unit_whose_window_a_change_lies_in_is_not_scored),

@@ -17,7 +17,7 @@ struct item {
     struct period *period;
     long period_number, segment;
     double expected;
-    bool has_metrics, has_wrong; /* has_wrong: refused for a value that cannot be */
+    bool has_metrics, was_served; /* was_served: it is refused for what it says, of a unit that was served all the same */
     size_t n_values;
     double value[PAIRS_VALUES_MAX]; /* as pairs.h has them */
 };
@@ -117,7 +117,6 @@ static enum status read_own(const struct lane *l, const json_t *in, struct item 
     for (size_t i = 0; i < PAIRS_VALUES_MAX; i++) x->value[i] = NAN;
     enum status s = read_metrics(l, json_object_get(in, "metrics"), x->value, &n, err);
     x->has_metrics = n > 0;
-    x->has_wrong = s == STATUS_INVALID;
     return s;
 }
 
@@ -178,6 +177,24 @@ static enum status check_keys(const json_t *in, struct error *err)
                      "an outcome must be an object, in JSON: without NaN, \\u0000 and halves of surrogates");
 }
 
+/* Before there are arms to compare, a metric that nobody knows says nothing of anybody: as long as all misspell it, its
+ * absence is not to be learnt. */
+static bool has_arms(const struct experiment *e)
+{
+    return e->n_challengers > 0 && e->phase != LIVE_LEARNING;
+}
+
+/* What a unit did. */
+static enum status read_deed(const struct lane *l, const json_t *in, struct item *x, struct error *err)
+{
+    enum status s = read_text(in, "id", INTAKE_ID_MAX, &x->id, err);
+    if (!s) s = read_own(l, in, x, err);
+    if (!s && x->has_metrics && !x->id)
+        s = error_set(err, STATUS_INVALID, "id is missing: without one a repetition would count twice");
+    x->was_served = s && (s != STATUS_NOT_FOUND || has_arms(l->experiment));
+    return s ? s : read_shadow(l, in, x, err);
+}
+
 static enum status read_item(const struct lane *l, const json_t *in, int64_t now_ms, struct item *x,
                              struct error *err)
 {
@@ -186,18 +203,14 @@ static enum status read_item(const struct lane *l, const json_t *in, int64_t now
     enum status s = check_keys(in, err);
     if (!s) s = read_text(in, "unit", ASSIGNMENT_UNIT_MAX, &x->unit, err);
     if (!s && !x->unit) s = error_set(err, STATUS_INVALID, "unit is missing: who was served?");
-    if (!s) s = read_text(in, "id", INTAKE_ID_MAX, &x->id, err);
     if (!s) s = read_text(in, "segment", 48, &segment, err);
     if (!s) s = read_whole(in, "at_ms", &x->at_ms, err);
     if (!s && x->at_ms > now_ms + INTAKE_FUTURE_MS)
         s = error_set(err, STATUS_INVALID, "at_ms is %lld s in the future; look at the clock of who sent it",
                       (long long)(x->at_ms - now_ms) / 1000);
     if (!s) s = read_arm(l->experiment, in, x, err);
-    if (!s) s = read_own(l, in, x, err);
-    if (!s) s = read_shadow(l, in, x, err);
-    if (!s && x->has_metrics && !x->id)
-        s = error_set(err, STATUS_INVALID, "id is missing: without one a repetition would count twice");
     if (!s) s = read_expected(in, &x->expected, err);
+    if (!s) s = read_deed(l, in, x, err);
     x->segment = live_plan_segment(l->plan, segment);
     return s;
 }
@@ -307,12 +320,12 @@ static bool is_counted(const struct lane *l, const json_t *in, int64_t now_ms, s
 
 static enum status take_one(const struct lane *l, const json_t *in, int64_t now_ms, struct fate *ret, struct error *err);
 
-/* Of a value that cannot be: its unit was served all the same. Else whoever fails with nonsense would not be seen, and
- * an arm that does look better than it is. */
+/* Without what it says. Else whoever fails with nonsense would not be seen, and an arm that does look better than it is. */
 static enum status take_served(const struct lane *l, const json_t *in, int64_t now_ms, struct error *err)
 {
     struct fate ignored;
     json_t *bare = json_copy((json_t *)in);
+    json_object_del(bare, "id");
     json_object_del(bare, "metrics");
     json_object_del(bare, "shadow");
     enum status s = take_one(l, bare, now_ms, &ignored, err);
@@ -322,10 +335,10 @@ static enum status take_served(const struct lane *l, const json_t *in, int64_t n
 
 static enum status take_one(const struct lane *l, const json_t *in, int64_t now_ms, struct fate *ret, struct error *err)
 {
-    struct item x = {.has_wrong = false};
+    struct item x = {.was_served = false};
     int64_t key = 0;
     char name[32];
-    if (!is_counted(l, in, now_ms, &x, ret)) return x.has_wrong ? take_served(l, in, now_ms, err) : STATUS_OK;
+    if (!is_counted(l, in, now_ms, &x, ret)) return x.was_served ? take_served(l, in, now_ms, err) : STATUS_OK;
     assignment_key(l->salt, x.unit, strlen(x.unit), &key);
     size_t arm = assignment_arm(assignment_place_of(key), x.period->range, x.period->n);
     if (arm == x.arm) return put_item(l, &x, key, now_ms, ret, err);

@@ -10,7 +10,7 @@
  * left out  not counted by any rule: an override, the holdout, another group's, another experiment's, one of a unit
  *           that now has another variant than first, or nothing runs
  * refused   it cannot be: unknown variant, a value beyond the metric's range, a time in the future, a variant that is
- *           not the unit's, a metric that nobody follows. Of a value that cannot be the unit was served all the same
+ *           not the unit's, a metric that nobody follows. Of what only says nonsense of what it did the unit was served all the same
  *
  * What only the watch follows is left out of what an experiment is told, and the other way round: clients tell all of it.
  */
