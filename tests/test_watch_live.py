@@ -331,7 +331,7 @@ class Items(World):
         self.watch("s", "--plan", "watch.yaml", "--ask", "none")
         until("it watches", lambda: "watched" in self.log())
         self.serve_until("what is usual is known", lambda: self.phase() != "learning", 300)
-        self.write("trial.py", ITEMS.replace("EM", "0.7"))
+        self.write("trial.py", ITEMS.replace("EM", "0.6"))
         self.world(0.45)  # some others do better now, others worse
         self.serve_until("evaluated", lambda: self.events("evaluating"), 300)
         event = self.events("evaluating")[0]
@@ -360,7 +360,7 @@ class Items(World):
         for c in gone:
             self.assertRegex(c["gone"], r"^em is worse than the champion's, for sure, after \d+ of 400 items$")
             self.assertIn(f"; {c['what']}: {c['gone']}", event["why"])
-        far = [t for t in self.trials_of("s-watch") if 0.9 - 2 * (t["params"]["x"] - 0.45) ** 2 < 0.7]
+        far = [t for t in self.trials_of("s-watch") if 0.9 - 2 * (t["params"]["x"] - 0.45) ** 2 < 0.6]
         self.assertTrue(far)
         self.assertEqual({t["state"] for t in far}, {"pruned"})  # else it would still wait
         said = self.run_nocturne("show", "s-watch", str(far[0]["trial"]), "--items")[0].splitlines()
@@ -370,7 +370,7 @@ class Items(World):
         self.watch("s", "--plan", "watch.yaml", "--ask", "none", "--top", "20", "--then", "evaluating")
         until("it watches", lambda: "watched" in self.log())
         self.serve_until("what is usual is known", lambda: self.phase() != "learning", 300)
-        self.write("trial.py", ITEMS.replace("for n, k in", "import os\nif os.environ['NOCTURNE_STUDY'] == 's-watch': open('ran', 'a').write('1\\n')\nfor n, k in").replace("EM", "0.7"))
+        self.write("trial.py", ITEMS.replace("for n, k in", "import os\nif os.environ['NOCTURNE_STUDY'] == 's-watch': open('ran', 'a').write('1\\n')\nfor n, k in").replace("EM", "0.6"))
         self.world(0.45)
         self.serve_until("an alarm", lambda: self.events("drift"), 300)
         ran = 0

@@ -135,6 +135,7 @@ GOALS = [
     *[(f"same items, no difference, {what}: called worse, and is not", "duel-same-" + name, percent("wrong"), "%", 5, ()) for what, name in (
         ("1 seed", "1"), ("2 seeds that vary by 2 points", "2"), ("3 seeds", "3"), ("10 seeds", "10"))],
     *[(f"same items, {what} first: called worse", f"duel-{name}-first", percent("below"), "%", 5, ()) for what, name in (("easy ones", "easy"), ("hard ones", "hard"))],
+    ("same items, three of ten in order, hard ones first: called worse, and is not", "duel-mostly-hard-first", percent("wrong"), "%", 5, ()),
 ]
 
 

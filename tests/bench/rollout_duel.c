@@ -7,7 +7,7 @@
 
 enum { ITEMS_HERE_MAX = 3000, SEEDS_HERE_MAX = 10 };
 
-enum order { SHUFFLED, EASY_FIRST, HARD_FIRST };
+enum order { SHUFFLED, EASY_FIRST, HARD_FIRST, MOSTLY_HARD_FIRST };
 
 struct duelling {
     size_t items, seeds;
@@ -21,14 +21,25 @@ struct said {
     unsigned char champion[ITEMS_HERE_MAX], challenger[ITEMS_HERE_MAX];
 };
 
+/* How easy the item at this place is, in [0, 1). */
+static double ease(const struct duelling *c, size_t place, struct rng *r)
+{
+    double in_order = ((double)place + rng_unit(r)) / (double)c->items, any = rng_unit(r);
+    switch (c->order) {
+    case SHUFFLED: return any;
+    case EASY_FIRST: return in_order;
+    case HARD_FIRST: return 1 - in_order;
+    case MOSTLY_HARD_FIRST: return rng_unit(r) < 0.3 ? 1 - in_order : any;
+    }
+    return any;
+}
+
 static void answer(const struct duelling *c, struct rng *r, struct said *ret)
 {
     double p = .6 + c->between * rng_normal(r), q = fmin(fmax(.6 + c->apart + c->between * rng_normal(r), .02), .98);
     double both = fmin(p * q + c->correlation * sqrt(p * (1 - p) * q * (1 - q)), fmin(p, q));
     for (size_t i = 0; i < c->items; i++) {
-        double u = c->order == SHUFFLED     ? rng_unit(r)
-                   : c->order == EASY_FIRST ? ((double)i + rng_unit(r)) / (double)c->items
-                                            : 1 - ((double)i + rng_unit(r)) / (double)c->items;
+        double u = ease(c, i, r);
         ret->champion[i] = u < p;
         ret->challenger[i] = u < both || (u >= p && u < p + q - both);
     }
@@ -112,6 +123,7 @@ static const struct simulation all[] = {
     {"duel-behind-20-3-near", simulate_duel, DUEL(2000, 3, -.2, .7, .005), 0},
     {"duel-easy-first", simulate_duel, DUEL(2000, 1, 0, .5, 0, EASY_FIRST), 0},
     {"duel-hard-first", simulate_duel, DUEL(2000, 1, 0, .5, 0, HARD_FIRST), 0},
+    {"duel-mostly-hard-first", simulate_duel, DUEL(2000, 1, 0, .5, 0, MOSTLY_HARD_FIRST), 0},
 };
 
 struct simulations duel_simulations(void)

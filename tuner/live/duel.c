@@ -6,8 +6,8 @@
 static const double ALPHA = 0.15; /* the measured one is below 5 % (race.h) */
 static const double SURE = 0.95;  /* that two seeds of the same do not lie further apart */
 
-/* Standard errors of the champion's mean over the items so far from that over all, drawn without replacement. Looked at
- * once, when a race is lost. */
+/* Standard errors of the champion's mean over the items so far from that over all, drawn without replacement, once a
+ * race is lost. */
 static const double ORDERED = 2.5;
 
 /* In [0, 1], larger is better. */
@@ -67,6 +67,14 @@ static bool is_random(const struct duel_race *x)
     return apart <= ORDERED * x->spread * sqrt(left / (k * fmax(n - 1, 1))) + 1e-9;
 }
 
+/* The race is lost, if its order is random: one that only looks otherwise by chance soon does not. In the second half of
+ * the items one that is not comes to look so, too, for the last ones make up for the first. */
+static enum duel_word judge(const struct duel_race *x)
+{
+    if (is_random(x)) return DUEL_LOST;
+    return 2 * x->race.asked > x->race.plan.questions ? DUEL_VOID : DUEL_OPEN;
+}
+
 const struct duel_race *duel_see(struct duel *d, const char *id, const double *value)
 {
     const double *champion = answers_find(d->champion, id);
@@ -76,7 +84,7 @@ const struct duel_race *duel_see(struct duel *d, const char *id, const double *v
         size_t m = x->metric;
         enum race_word word =
             race_see(&x->race, answer(d->objective, m, champion[m]), answer(d->objective, m, value[m]));
-        if (x->word == DUEL_OPEN && word == RACE_WORSE) x->word = is_random(x) ? DUEL_LOST : DUEL_VOID;
+        if (x->word == DUEL_OPEN && word == RACE_WORSE) x->word = judge(x);
         if (x->word == DUEL_LOST && !d->lost) d->lost = x;
     }
     return d->lost;
