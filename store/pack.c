@@ -72,7 +72,7 @@ void pack_metrics(struct pack *p, const struct pack_metrics *m, bool same)
 void unpack_begin(struct unpack *u, const unsigned char *bytes, size_t n)
 {
     u->at = bytes;
-    u->end = bytes + n;
+    u->end = n ? bytes + n : bytes; /* SQLite gives no address for a blob of no bytes */
     u->bad = false;
 }
 

@@ -24,7 +24,7 @@ run() { # what it finds new goes into a corpus of this build, not into the repos
     "build/fuzz/bin/fuzz_$1" -max_total_time="$seconds" -timeout=5 -report_slow_units=1 -max_len=$length -rss_limit_mb=4096 -print_final_stats=1 \
         -artifact_prefix="build/fuzz/findings/$1-" "build/fuzz/corpus/$1" $seeds >"build/fuzz/findings/$1.log" 2>&1
 }
-for pair in ${*:-study:contract http:lease parcel:event page:notify otlp:ruleset}; do # two at a time
+for pair in ${*:-study:contract http:lease parcel:event page:notify otlp:ruleset curve}; do # two at a time
     pids=
     for name in $(echo "$pair" | tr : ' '); do
         run "$name" &
