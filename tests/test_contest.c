@@ -203,6 +203,9 @@ static void test_duel__without_items_there_is_none(void **state)
     assert_null(duel_see(&d, "item 1", (double[]){1, 1}));
     answers_add(&none, "item 1", (double[]){NAN, 5}); /* nothing of the proportion */
     assert_false(duel_begin(&d, &study->objective, &none, (double[METRICS_MAX]){0}, 1, &arena));
+    assert_false(duel_has_races(&study->objective, &none));
+    answers_add(&none, "item 2", (double[]){1, NAN});
+    assert_true(duel_has_races(&study->objective, &none));
     arena_done(&arena);
     study_free(study);
 }

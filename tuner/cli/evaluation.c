@@ -102,10 +102,15 @@ static bool is_same(const struct memory *s, const double *a, const double *b)
     return true;
 }
 
+static bool is_on(const struct memory *s, const struct evaluation *e, const struct trial *t, size_t k)
+{
+    return t->seed == seed_of(s, e, k) && !t->outside && strcmp(t->source, e->tag) == 0;
+}
+
 /* Is it that of configuration i on seed k? */
 static bool is_of(const struct memory *s, const struct evaluation *e, const struct trial *t, size_t i, size_t k)
 {
-    return t->seed == seed_of(s, e, k) && !t->outside && strcmp(t->source, e->tag) == 0 && is_same(s, t->config, e->config[i]);
+    return is_on(s, e, t, k) && is_same(s, t->config, e->config[i]);
 }
 
 static const struct trial *find(const struct memory *s, const struct evaluation *e, size_t i, size_t k)
@@ -209,8 +214,8 @@ static const char *weigh(void *data, const struct trial *t, const char *id, cons
     double value[METRICS_MAX];
     for (size_t m = 0; m < o->n_metrics; m++) value[m] = json_number_at(metrics, o->metric[m].name);
     for (size_t k = 0; k < x->e->seeds; k++)
-        for (size_t i = 0; i < x->e->n; i++)
-            if (is_of(x->memory, x->e, t, i, k)) return x->e->weigh(x->e->data, i, k, id, value);
+        for (size_t i = 0; i < x->e->n && is_on(x->memory, x->e, t, k); i++)
+            if (is_same(x->memory, t->config, x->e->config[i])) return x->e->weigh(x->e->data, i, k, id, value);
     return NULL;
 }
 

@@ -18,7 +18,7 @@ struct heat {
     struct runner **runner; /* theirs */
     struct evaluated *course; /* n of `e` */
     struct answers *said;   /* by the first, by seed */
-    bool on_items;          /* of all seeds it has said some */
+    bool on_items;          /* of all seeds it has said some that can be compared */
     double leeway[METRICS_MAX];
     struct arena *arena;
 };
@@ -67,6 +67,12 @@ static const char *why_gone(struct heat *h, size_t i, size_t seed)
     return arena_printf(h->arena, "worse than the champion, for sure, after %zu of %zu seeds", seed + 1, h->e->seeds);
 }
 
+/* What is over is read only: to run it would take up what later heats had begun, with nothing to compare it with. */
+static int run_what_is_left(struct evaluation *e, struct arena *arena)
+{
+    return evaluation_recall(e, arena) ? EXIT_OK : evaluation_run(e, arena);
+}
+
 static int run_heat(struct heat *h, size_t seed)
 {
     const double **config = arena_array(h->arena, h->e->n, sizeof *config);
@@ -74,7 +80,7 @@ static int run_heat(struct heat *h, size_t seed)
     h->now.config = config;
     h->now.seeds = seed + 1;
     if (h->on_items) begin_duels(h, seed);
-    int code = evaluation_run(&h->now, h->arena);
+    int code = run_what_is_left(&h->now, h->arena);
     if (*h->now.failure && !*h->e->failure) h->e->failure = h->now.failure;
     if (code != EXIT_OK || !h->now.value) return code;
     keep_values(h);
@@ -94,7 +100,7 @@ static void line_up(struct heat *h)
     h->runner = arena_array(h->arena, e->n, sizeof *h->runner);
     h->now.n = e->n - 1;
     h->on_items = true;
-    for (size_t k = 0; k < e->seeds; k++) h->on_items &= h->said[k].n > 0;
+    for (size_t k = 0; k < e->seeds; k++) h->on_items &= duel_has_races(&e->base->objective, &h->said[k]);
     duel_leeway(&e->base->objective, h->said, e->seeds, h->leeway);
     for (size_t i = 1; i < e->n; i++) {
         struct runner *r = h->runner[i - 1] = arena_alloc(h->arena, sizeof *r);
@@ -109,8 +115,7 @@ static int run_first(struct heat *h)
     struct evaluation *e = h->e, first = *e;
     first.n = 1;
     first.said = h->said = arena_array(h->arena, e->seeds, sizeof *h->said);
-    /* A run would also take up what others had begun, before there is anything to compare them with. */
-    int code = evaluation_recall(&first, h->arena) ? EXIT_OK : evaluation_run(&first, h->arena);
+    int code = run_what_is_left(&first, h->arena);
     e->failure = first.failure;
     if (code != EXIT_OK || !first.value) return code;
     e->value = arena_array(h->arena, e->n, sizeof *e->value);

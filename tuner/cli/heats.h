@@ -1,7 +1,8 @@
 /* heats: an evaluation one seed after the other: whoever is worse than the first for sure, in pairs, is stopped, and run on no
  * further seeds. The first is run on all.
  *
- * Where its program tells single answers, the pairs are items (tuner/live/duel.h), else seeds (tuner/live/contest.h).
+ * Where its program tells single answers that can be compared, the pairs are items (tuner/live/duel.h), else seeds
+ * (tuner/live/contest.h).
  */
 #ifndef TUNER_CLI_HEATS_H
 #define TUNER_CLI_HEATS_H

@@ -2,10 +2,10 @@
  * not be run on the others.
  *
  * A race [rollout/race.h] for each metric of the objective that is a proportion; others have no bound, and race is told
- * nothing of them. The champion is known on all seeds. What a trial says of single items nobody is told, so a seed is an
- * item, its mean one answer: a challenger that is much worse goes early, one that is a little worse at the end. Of means
- * that vary by 0.02 around a champion's 0.6, 2,000 races each: 20 points behind goes after 7 of 10 seeds, 14 of 20, 22 of 50;
- * 40 points after 3 of 5, 6 of 10, 11 of 50.
+ * nothing of them. The champion is known on all seeds. It is for programs that say nothing of single items (duel.h): a seed
+ * is an item, its mean one answer: a challenger that is much worse goes early, one that is a little worse at the end. Of
+ * means that vary by 0.02 around a champion's 0.6, 2,000 races each: 20 points behind goes after 7 of 10 seeds, 14 of 20,
+ * 22 of 50; 40 points after 3 of 5, 6 of 10, 11 of 50.
  *
  *     contest_begin(&c, &objective, champion, seeds);
  *     for (size_t k = 0; k < seeds && !contest_see(&c, k, challenger); k++) continue; // challenger: as it is on seed k

@@ -41,6 +41,18 @@ void duel_leeway(const struct objective *o, const struct answers *champion, size
     }
 }
 
+static bool is_raced(const struct objective *o, size_t metric)
+{
+    return o->metric[metric].kind == METRIC_PROPORTION && objective_uses(o, metric);
+}
+
+bool duel_has_races(const struct objective *o, const struct answers *champion)
+{
+    for (size_t m = 0; m < o->n_metrics; m++)
+        if (is_raced(o, m) && !isnan(answers_mean(champion, m, &(size_t){0}))) return true;
+    return false;
+}
+
 bool duel_begin(struct duel *d, const struct objective *o, const struct answers *champion, const double *leeway,
                 size_t seeds, struct arena *arena)
 {
@@ -49,7 +61,7 @@ bool duel_begin(struct duel *d, const struct objective *o, const struct answers 
     for (size_t m = 0; m < o->n_metrics; m++) {
         struct duel_race *x = &d->race[d->n];
         size_t n = 0;
-        if (o->metric[m].kind != METRIC_PROPORTION || !objective_uses(o, m)) continue;
+        if (!is_raced(o, m)) continue;
         double mean = answers_mean(champion, m, &n);
         const struct race_plan plan = {n, answer(o, m, mean), fmin(verdict_margin(o, m, false, mean) + leeway[m], 1),
                                        ALPHA / (double)seeds};

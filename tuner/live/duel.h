@@ -34,6 +34,9 @@ struct duel {
     const struct duel_race *lost; /* once it is, it stays; NULL: none */
 };
 
+/* Has the champion said of some item what a race is about? Else nobody can lose. */
+bool duel_has_races(const struct objective *o, const struct answers *champion);
+
 /* By how much more than the study's margin a configuration may be worse on one seed, for seeds differ: as far as the
  * champion's do, of which each has said `champion[k]`. Of one seed, and of seeds that do not differ, 0. `ret`:
  * n_metrics. */
