@@ -355,6 +355,47 @@ class Run(World):
         self.assertNotEqual(configs["a"], configs["c"])
 
 
+# What it says of items a spreadsheet would take for formulas, a name that is too wide, an id that is cut where it may not be.
+HOSTILE = """import json, os
+out = os.fdopen(3, "wb", 0)
+def say(id, **metrics):
+    out.write(json.dumps({"item": {"id": id, **metrics}}, ensure_ascii=False).encode() + b"\\n")
+say("=1+cmd", em=1, **{"=HYPERLINK(1)": 3, "a,b": 2})
+say("😀" * 50, em=0)
+say(-5, em=0)
+say("a" * 59 + "😀", em=7)
+say("=1+cmd", em=0)
+out.write(b'{"result": {"em": 0.5, "tokens": 1}}\\n')
+"""
+
+
+class Items(World):
+    def run_one(self, program):
+        self.write("trial.py", program)
+        self.write("study.yaml", STUDY.replace('[sh, trial.sh, "{x}", "{k}"]', '[python3, trial.py]').replace("trials: 8", "trials: 1").replace("top: 1, seeds: 2", "top: 0, seeds: 0"))
+        self.run_nocturne("run", "study.yaml", "--quiet")
+
+    def test_hostile_ones_make_a_table_without_formulas(self):
+        self.run_one(HOSTILE)
+        self.assertEqual(self.run_nocturne("show", "s", "0", "--items")[0].split("\n")[:-1],
+                         ["id,em,\"'=HYPERLINK(1)\",\"a,b\"", "\"'=1+cmd\",1,3,2", "😀" * 50 + ",0,,", "\"'-5\",0,,"])
+        self.assertIn(f"'{'a' * 59}…' the first: the proportion 'em' is 7", self.run_nocturne("log", "s")[0])
+
+    def test_of_none_there_is_no_table_and_of_those_without_metrics_a_column(self):
+        self.run_one('import os\nos.write(3, b\'{"result": {"em": 0.5, "tokens": 1}}\\n\')')
+        self.assertEqual(self.run_nocturne("show", "s", "0", "--items")[0], "")
+        os.unlink(os.path.join(self.dir, "nocturne.db"))
+        self.run_one('import os\nos.write(3, b\'{"item": {"id": 1}}\\n{"result": {"em": 0.5, "tokens": 1}}\\n\')')
+        self.assertEqual(self.run_nocturne("show", "s", "0", "--items")[0], "id\n1\n")
+
+    def test_metrics_without_end_are_lines_and_no_columns(self):
+        self.run_one('import json, os\nout = os.fdopen(3, "wb", 0)\nfor i in range(20):\n'
+                     '    out.write(json.dumps({"item": {"id": i, **{f"m{i}_{k}": k for k in range(60)}}}).encode() + b"\\n")\n'
+                     'out.write(b\'{"result": {"em": 0.5, "tokens": 1}}\\n\')')
+        self.assertIn("over 1000 metrics by name, too many columns: --json has a line each", self.run_nocturne("show", "s", "0", "--items", code=2)[1])
+        self.assertEqual(len(self.run_nocturne("show", "s", "0", "--items", "--json")[0].splitlines()), 20)
+
+
 class Control(World):
     def test_interrupt_lets_trials_finish_and_the_same_command_goes_on(self):
         self.gate_trials()

@@ -77,6 +77,8 @@ static void test_contract__refuses_everything_else(void **state)
                                  "{\"item\": {\"id\": 1.5, \"em\": 1}}",
                                  "{\"item\": {\"id\": null, \"em\": 1}}",
                                  "{\"item\": {\"id\": \"a\\nb\", \"em\": 1}}",
+                                 "{\"item\": {\"id\": \"a\", \"id\": \"b\"}}",
+                                 "{\"item\": {\"id\": 92233720368547758080, \"em\": 1}}",
                                  "{\"item\": {\"id\": \"a\", \"em\": true}}",
                                  "{\"item\": {\"id\": \"a\", \"em\": 1e999}}",
                                  "{\"item\": [\"a\", 1]}",

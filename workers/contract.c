@@ -53,7 +53,8 @@ static enum status read_item(json_t *body, struct message *m, struct error *err)
     if (!json_is_object(body)) return error_set(err, STATUS_INVALID, "\"item\" is not an object");
     if (!read_id(json_object_get(body, "id"), m))
         return error_set(err, STATUS_INVALID,
-                         "\"item\" needs an \"id\": a text of 1 to %d bytes without control characters, or a whole number",
+                         "\"item\" needs an \"id\": a text of 1 to %d bytes without control characters, or a whole number of at most 64 "
+                         "bits",
                          ITEM_ID_MAX);
     m->metrics = json_copy(body);
     json_object_del(m->metrics, "id");

@@ -62,7 +62,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 int cmd_show(int argc, char **argv)
 {
     static const struct argp_option options[] = {
-        {"items", 'i', NULL, 0, "what its program said of single items instead: CSV, or with --json a line each", 0}, {0}};
+        {"items", 'i', NULL, 0, "what its last attempt said of single items instead: CSV, or with --json a line each", 0}, {0}};
     static const struct argp argp = {
         .options = options,
         .parser = parse,

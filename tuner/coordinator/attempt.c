@@ -1,10 +1,14 @@
 #include "tuner/coordinator/attempt.h"
 
 #include "tuner/base/json.h"
+#include "tuner/base/metrics.h"
+#include "tuner/base/redact.h"
+#include "tuner/base/width.h"
 #include "tuner/base/words.h"
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { OBEY_MS = 30000 }; /* and the grace: until an agent that was told to stop has stopped */
 
@@ -198,13 +202,17 @@ void attempt_hears_report(struct active_attempt *a, long step, const json_t *met
     steer(a);
 }
 
+enum { ID_SHOWN = 60 /* columns */ };
+
 /* The first of an attempt's: the others have the same reason, mostly. */
 static void say_refused(struct active_attempt *a, const char *id, const char *why)
 {
     struct arena arena = {0};
+    char safe[ITEM_ID_MAX + 1];
+    redact_cut(id, strlen(id), safe, sizeof safe); /* a program says it, and everybody reads it */
     if (a->refused++ == 0)
-        attempt_say(a, arena_printf(&arena, "trial %ld: of its items some are not kept, '%.60s' the first: %s",
-                                    a->trial->number, id, why));
+        attempt_say(a, arena_printf(&arena, "trial %ld: of its items some are not kept, '%s' the first: %s",
+                                    a->trial->number, width_cut(&arena, safe, ID_SHOWN), why));
     arena_done(&arena);
 }
 

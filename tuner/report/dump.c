@@ -116,16 +116,21 @@ void report_dump(FILE *out, const struct memory *s, enum dump_format format)
 
 /* ---- the items of a trial ---- */
 
+enum { ITEM_COLUMNS_MAX = 1000 }; /* of metrics that programs name; a study has far fewer */
+
 struct item_table {
     FILE *out;
     enum dump_format format;
-    json_t *names; /* {"em": true}: of all metrics, in the order in which they came first */
+    size_t n;      /* items */
+    json_t *names; /* {"em": true}: of all metrics, in the order in which they came first, and one more than are written */
     json_t *known; /* ids; what is said again does not count */
 };
 
 static void note_names(void *data, const struct store_item *item)
 {
-    const struct item_table *x = data;
+    struct item_table *x = data;
+    x->n++;
+    if (json_object_size(x->names) > ITEM_COLUMNS_MAX) return;
     for (size_t i = 0; i < item->n; i++) json_object_set_new(x->names, item->name[i], json_true());
 }
 
@@ -178,17 +183,28 @@ static void item_header(const struct item_table *x)
     json_object_foreach(x->names, name, unused)
     {
         fputs(strcmp(name, "id") == 0 ? "," CSV_METRIC : ",", x->out);
-        csv_value(x->out, name);
+        csv_text(x->out, name);
     }
     fputs("\r\n", x->out);
+}
+
+static enum status begin_items(struct item_table *x, const struct memory *s, const struct trial *t, struct error *err)
+{
+    if (x->format == DUMP_JSONL) return STATUS_OK;
+    enum status st = history_items(s, t, note_names, x, err);
+    if (st) return st;
+    if (json_object_size(x->names) > ITEM_COLUMNS_MAX)
+        return error_set(err, STATUS_INVALID, "the items of trial %ld have over %d metrics by name, too many columns: --json has a line each",
+                         t->number, ITEM_COLUMNS_MAX);
+    if (x->n) item_header(x);
+    return STATUS_OK;
 }
 
 enum status report_items(FILE *out, const struct memory *s, const struct trial *t, enum dump_format format,
                          struct error *err)
 {
-    struct item_table x = {out, format, json_object(), json_object()};
-    enum status st = history_items(s, t, note_names, &x, err);
-    if (!st && format == DUMP_CSV && json_object_size(x.names)) item_header(&x);
+    struct item_table x = {out, format, 0, json_object(), json_object()};
+    enum status st = begin_items(&x, s, t, err);
     if (!st) st = history_items(s, t, on_item, &x, err);
     json_decref(x.names);
     json_decref(x.known);
