@@ -81,7 +81,8 @@ static struct document a_document(const struct study *study)
                          .gone_ms = 2500,
                          .comparison = comparison_of(study, 3, rows),
                          .failure = "the baseline \"failed\"",
-                         .exhausted = "all 9 have been tried"};
+                         .exhausted = "all 9 have been tried",
+                         .watched = "no search"};
     for (size_t i = 0; i < TRIAL_STATES; i++) d.states[i] = 3 * i + 1;
     return d;
 }
@@ -194,6 +195,7 @@ static void assert_document(const struct document *a, const struct document *b)
     assert_int_equal(a->gone_ms, b->gone_ms);
     assert_text(a->failure, b->failure);
     assert_text(a->exhausted, b->exhausted);
+    assert_text(a->watched, b->watched);
     assert_int_equal(a->comparison.n, b->comparison.n);
     for (size_t i = 0; i < a->comparison.n; i++) assert_row(&a->comparison.row[i], &b->comparison.row[i]);
     assert_ptr_equal(b->comparison.winner, a->comparison.winner ? &b->comparison.row[1] : NULL);

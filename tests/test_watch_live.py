@@ -290,6 +290,9 @@ class Unattended(World):
         self.write("other.sh", 'echo "nocturne: {\\"result\\": {\\"em\\": 0.75, \\"tokens\\": $1$2}}"; test "$NOCTURNE_PARAM_X" = "$3"\n')
         self.study()
         self.run_nocturne("watch", "s", "--every", "1h", "--once", "--command", "sh", "other.sh", "{seed}", "0", "{x}")
+        self.assertIn("  no search: what is live is run again here; ", self.run_nocturne("status", "s-watch")[0])
+        self.assertNotIn("winner", self.run_nocturne("status", "s-watch")[0])
+        self.assertIn("winner", self.run_nocturne("status", "s")[0])
         seed = [t["seed"] for t in self.trials_of("s-watch")]
         self.assertEqual(self.events("evaluated")[0]["metrics"], {"em": 0.75, "tokens": seed[0] * 10})
         self.run_nocturne("watch", "s", "--once")  # not due again, and the same plan goes on

@@ -29,7 +29,8 @@ struct document document_of(const struct memory *s, struct arena *arena)
                          .saved = s->products.saved,
                          .failure = s->failure ? arena_strdup(arena, s->failure) : NULL,
                          .note = s->note ? arena_strdup(arena, s->note) : NULL,
-                         .exhausted = remark_exhausted(s, arena)};
+                         .exhausted = remark_exhausted(s, arena),
+                         .watched = remark_watched(s)};
     for (int i = 0; i < TRIAL_STATES; i++) d.states[i] = memory_count(s, (enum trial_state)i);
     d.n_budgets = ledger_entries(s, d.budget);
     return d;
@@ -156,12 +157,12 @@ json_t *document_kept_json(const struct document *d)
 {
     json_t *budgets = json_array();
     for (size_t i = 0; i < d->n_budgets; i++) json_array_append_new(budgets, budget_json(d, &d->budget[i]));
-    return json_pack("{s:I, s:s, s:s, s:I, s:o, s:o, s:I, s:o, s:o, s:o, s:o*, s:s*, s:o*, s:s*, s:s*}", "seq",
+    return json_pack("{s:I, s:s, s:s, s:I, s:o, s:o, s:I, s:o, s:o, s:o, s:o*, s:s*, s:o*, s:s*, s:s*, s:s*}", "seq",
                      (json_int_t)d->seq, "study", d->study->name, "phase", study_phase_name(d->phase), "trials",
                      (json_int_t)d->trials, "states", states_json(d), "tokens", json_number(d->tokens), "fallbacks",
                      (json_int_t)d->fallbacks, "budgets", budgets, "best", document_best_json(&d->comparison),
                      "comparison", rows_json(&d->comparison), "reuse", reuse_json(d), "failure", d->failure, "run",
-                     d->began_ms ? run_json(d) : NULL, "exhausted", d->exhausted, "note", d->note);
+                     d->began_ms ? run_json(d) : NULL, "exhausted", d->exhausted, "watched", d->watched, "note", d->note);
 }
 
 /* ---- reading ---- */
@@ -385,6 +386,7 @@ static struct document document(struct reading *r, const json_t *o)
                          .comparison = comparison(r, value(r, o, "comparison", is_list)),
                          .failure = text_if_any(r, o, "failure"),
                          .exhausted = text_if_any(r, o, "exhausted"),
+                         .watched = text_if_any(r, o, "watched"),
                          .note = text_if_any(r, o, "note")};
     if (!study_phase_parse(text(r, o, "phase"), &d.phase)) r->wrong = "phase";
     for (int i = 0; i < TRIAL_STATES; i++)

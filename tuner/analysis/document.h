@@ -38,6 +38,7 @@ struct document { /* where a study stands */
     double saved;          /* … and the tokens that they had cost */
     const char *failure;   /* why it cannot go on; NULL: it can */
     const char *exhausted; /* that nothing is left to try; NULL: there is */
+    const char *watched;   /* that it is no search, so nobody has won; NULL: it is one */
     const char *note;      /* what a person has to say of it; NULL: nothing */
     bool running;          /* somebody is at it: not kept, whoever asks looks */
 };

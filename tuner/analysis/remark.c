@@ -127,6 +127,19 @@ static double count_tried(const struct memory *s)
     return (double)distinct;
 }
 
+static bool is_of_watch(const struct trial *t)
+{
+    return strncmp(t->source, SOURCE_WATCH, strlen(SOURCE_WATCH)) == 0 ||
+           strncmp(t->source, SOURCE_DRIFT, strlen(SOURCE_DRIFT)) == 0;
+}
+
+const char *remark_watched(const struct memory *s)
+{
+    size_t n = 0;
+    while (n < s->n && is_of_watch(s->trial[n])) n++;
+    return n > 0 && n == s->n ? "no search: what is live is run again here; 'nocturne loop' says what came of it" : NULL;
+}
+
 const char *remark_exhausted(const struct memory *s, struct arena *a)
 {
     double size = space_size(&s->study->space);

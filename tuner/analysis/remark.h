@@ -10,6 +10,9 @@ const char *remark_spent(const struct memory *s, struct arena *a);
 /* What the last run's command line limited and this one's does not, and what counts now. NULL: nothing. */
 const char *remark_lapsed(const struct memory *s, struct arena *a);
 
+/* That what is live is run again in it, and nothing else: nobody wins. NULL: it is a search. */
+const char *remark_watched(const struct memory *s);
+
 /* All configurations of a finite space have been tried. NULL: there are others, or too many to count. */
 const char *remark_exhausted(const struct memory *s, struct arena *a);
 

@@ -138,7 +138,7 @@ static enum duty_end evaluate_champion(const struct duty *d, const struct opened
                            .name = evaluation_study(d->study, d->arena),
                            .command = d->plan.n_command ? d->plan.command : NULL,
                            .n_command = d->plan.n_command,
-                           .tag = arena_printf(d->arena, "watch of %s, after %lld", d->rollout, (long long)d->evaluated_ms),
+                           .tag = arena_printf(d->arena, SOURCE_WATCH "%s, after %lld", d->rollout, (long long)d->evaluated_ms),
                            .n = 1,
                            .seeds = 1,
                            .config = &(const double *){config},
@@ -174,7 +174,7 @@ static void run_suspects(const struct duty *d, struct diagnosis *x, struct evalu
                              .name = evaluation_study(d->study, d->arena),
                              .command = d->plan.n_command ? d->plan.command : NULL,
                              .n_command = d->plan.n_command,
-                             .tag = arena_printf(d->arena, "drift of %s, since %lld", d->rollout, (long long)d->since_ms),
+                             .tag = arena_printf(d->arena, SOURCE_DRIFT "%s, since %lld", d->rollout, (long long)d->since_ms),
                              .n = x->n,
                              .seeds = x->seeds,
                              .config = config};

@@ -33,6 +33,10 @@ enum trial_role {
     ROLE_MEMBER, /* of the population of a schedule */
 };
 
+/* How the source begins of what a watch runs again: because it is due, or has drifted. */
+#define SOURCE_WATCH "watch of "
+#define SOURCE_DRIFT "drift of "
+
 /* What an attempt left to go on from: a reference, which holds wherever the database and its folders are moved. */
 struct checkpoint {
     long trial, attempt; /* whose folder it lies in */

@@ -121,10 +121,11 @@ void report_status(FILE *out, const struct document *d, const struct health *h)
     show_budgets(out, d);
     show_reuse(out, d);
     if (d->exhausted) fprintf(out, "  %s\n", d->exhausted);
-    if (d->comparison.winner) show_best(out, d->study, d->comparison.winner);
+    if (d->watched) fprintf(out, "  %s\n", d->watched);
+    const struct comparison_row *winner = d->watched ? NULL : d->comparison.winner;
+    if (winner) show_best(out, d->study, winner);
     if (h) report_health(out, h, &d->study->objective, d->running);
-    if (!d->comparison.winner) return;
-    report_comparison(out, &d->comparison);
+    if (winner) report_comparison(out, &d->comparison);
 }
 
 /* ---- above an export ---- */
