@@ -524,6 +524,29 @@ static void note_event(void *data, const struct store_event *e)
     last[1] = e->seq;
 }
 
+static void add_item(struct store *s, int64_t study)
+{
+    struct error err;
+    struct journal *j = journal_create(s, study);
+    journal_item(j, &(struct store_item){3, "q17", 0, NULL, NULL});
+    assert_ok(journal_flush(j, &err), err);
+    journal_free(j);
+}
+
+static void count_item(void *data, const struct store_item *item)
+{
+    assert_string_equal(item->id, "q17");
+    ++*(long *)data;
+}
+
+static long count_items(struct store *s, int64_t study)
+{
+    struct error err;
+    long n = 0;
+    assert_ok(store_items(s, study, 3, count_item, &n, &err), err);
+    return n;
+}
+
 static void test_study__is_deleted_alone_and_the_log_is_protected_again(void **state)
 {
     (void)state;
@@ -532,6 +555,8 @@ static void test_study__is_deleted_alone_and_the_log_is_protected_again(void **s
     int64_t one = add_study(s, "one"), two = add_study(s, "two"), seen[2] = {0, 0};
     assert_ok(add_events(s, one, 1, 20, "{}", &err), err);
     assert_ok(add_events(s, two, 1, 7, "{}", &err), err);
+    add_item(s, one);
+    add_item(s, two);
     assert_ok(store_events_scan(s, &(struct store_scan){.study = one, .from = 6, .limit = 10}, note_event, seen, &err),
               err);
     assert_int_equal(seen[0], 10);
@@ -539,13 +564,16 @@ static void test_study__is_deleted_alone_and_the_log_is_protected_again(void **s
     assert_ok(store_study_delete(s, one, &err), err);
     assert_int_equal(store_study_id(s, "one", &seen[0], &err), STATUS_NOT_FOUND);
     add_study(s, "one"); /* its name is free before its rows are gone */
-    assert_int_equal(sweep(s, 0), 2);
+    assert_int_equal(sweep(s, 0), 3);
+    assert_int_equal(count_items(s, one), 0);
+    assert_int_equal(count_items(s, two), 1);
     assert_ok(store_last_event(s, one, &seen[0], &err), err);
     assert_int_equal(seen[0], 0);
     assert_ok(store_last_event(s, two, &seen[0], &err), err);
     assert_int_equal(seen[0], 7);
     sqlite3 **db = (sqlite3 **)s; /* the first member */
     assert_int_equal(sqlite3_exec(*db, "DELETE FROM event", NULL, NULL, NULL) & 0xff, SQLITE_CONSTRAINT);
+    assert_int_equal(sqlite3_exec(*db, "DELETE FROM item", NULL, NULL, NULL) & 0xff, SQLITE_CONSTRAINT);
     store_close(s);
 }
 
