@@ -50,10 +50,11 @@ static const char *on_answer(void *data, size_t i, size_t seed, const char *id, 
     return r->lost;
 }
 
-static void begin_duels(struct heat *h, size_t seed)
+/* What is said of a hundred thousand items takes megabytes: until the end of the heat, no longer. */
+static void begin_duels(struct heat *h, size_t seed, struct arena *arena)
 {
     for (size_t i = 0; i < h->now.n; i++)
-        duel_begin(&h->runner[i]->duel, &h->e->base->objective, &h->said[seed], h->leeway, h->e->seeds, h->arena);
+        duel_begin(&h->runner[i]->duel, &h->e->base->objective, &h->said[seed], h->leeway, h->e->seeds, arena);
 }
 
 /* NULL: it goes on. */
@@ -73,18 +74,26 @@ static int run_what_is_left(struct evaluation *e, struct arena *arena)
     return evaluation_recall(e, arena) ? EXIT_OK : evaluation_run(e, arena);
 }
 
-static int run_heat(struct heat *h, size_t seed)
+static int run_those_left(struct heat *h, size_t seed)
 {
     const double **config = arena_array(h->arena, h->e->n, sizeof *config);
+    struct arena duels = {0};
     for (size_t i = 0; i < h->now.n; i++) config[i] = h->e->config[h->runner[i]->place];
     h->now.config = config;
     h->now.seeds = seed + 1;
-    if (h->on_items) begin_duels(h, seed);
+    if (h->on_items) begin_duels(h, seed, &duels);
     int code = run_what_is_left(&h->now, h->arena);
+    arena_done(&duels);
     if (*h->now.failure && !*h->e->failure) h->e->failure = h->now.failure;
+    return code;
+}
+
+static int run_heat(struct heat *h, size_t seed)
+{
+    size_t left = 0;
+    int code = run_those_left(h, seed);
     if (code != EXIT_OK || !h->now.value) return code;
     keep_values(h);
-    size_t left = 0;
     for (size_t i = 0; i < h->now.n; i++) {
         const char *why = h->course[h->runner[i]->place].gone = why_gone(h, i, seed);
         if (!why) h->runner[left++] = h->runner[i];
