@@ -245,6 +245,14 @@ open("SIGN", "w").close()
 sys.stdout.write("1\\n" * 1000000)
 """, ""), 5)
 
+    def test_four_hundred_thousand_items(self):
+        self.assertGreater(self.answered_while("""import os
+open("SIGN", "w").close()
+with os.fdopen(3, "wb") as out:
+    out.writelines(b'{"item": {"id": %d, "m0": 1, "m1": 0}}\\n' % i for i in range(400000))
+print(1)
+""", ""), 40)
+
 
 if __name__ == "__main__":
     unittest.main(verbosity=2)

@@ -23,13 +23,13 @@ enum job_state { JOB_RUNNING, JOB_STOPPING, JOB_KILLING, JOB_DRAINING, JOB_READI
 
 enum { DRAIN_MS = 1000, ESCALATE_MS = 1000, PIPES = 3, TRIAL_FD = 3, MESSAGE_MAX = 1024, UNREAD_MAX = 1 << 16 };
 enum { READ_AT_ONCE = 1 << 16, MATCHED_AT_ONCE = 1 << 13 /* bytes: 8 KiB of one-byte lines is a slice of its own */ };
-enum { SLICE_NS = 5000000 };
+enum { SLICE_MS = 5, NS_PER_MS = 1000000 };
 
 /* What it prints. */
 struct job_output {
     struct channel out, err;
     double left;         /* bytes that it may still print */
-    uv_timer_t breather; /* while it is active nothing printed is read: others' turn */
+    uv_timer_t breather; /* while it is active nothing is read: others' turn */
     bool held;           /* nothing is read: back-pressure */
 };
 
@@ -410,14 +410,23 @@ static void on_breathed(uv_timer_t *breather)
     struct job *job = breather->data;
     read_channel(&job->output.out, !job->output.held);
     read_channel(&job->output.err, !job->output.held);
+    read_channel(&job->messages, !job->output.held);
 }
 
-/* Millions of short lines take longer to match than to print: the loop turns before more of them are read. */
+/* Millions of short lines take longer to match than to print, and of messages to understand than to say: the loop turns
+ * before more of them are read. */
 static void breathe(struct job *job)
 {
     read_channel(&job->output.out, false);
     read_channel(&job->output.err, false);
+    read_channel(&job->messages, false);
     uv_timer_start(&job->output.breather, on_breathed, 1, 0);
+}
+
+/* Of what all jobs together may read before the loop turns. */
+static bool is_slice_over(const struct job *job)
+{
+    return uv_hrtime() / NS_PER_MS > uv_now(job->process.loop) + SLICE_MS;
 }
 
 static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
@@ -428,14 +437,13 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
                                                                          : &job->messages;
     if (n > 0 && c != &job->messages) take_output(c, buf->base, (size_t)n);
     bool match = n > 0 && job->harvest.matcher && is_heard(job);
-    uint64_t began = uv_hrtime();
     if (match && c == &job->output.err) matcher_take(job->harvest.matcher, MATCH_STDERR, buf->base, (size_t)n);
     if (match && c == &job->output.out)
         read_stdout(c, buf->base, (size_t)n);
     else if (n > 0 && c != &job->output.err)
         channel_split(c, buf->base, (size_t)n);
     free(buf->base);
-    if (match && uv_hrtime() - began > SLICE_NS) breathe(job);
+    if (n > 0 && is_slice_over(job)) breathe(job);
     if (n >= 0) return;
     flush(c);
     channel_end_line(c);
@@ -459,7 +467,7 @@ void job_throttle(struct job *job, bool held)
     bool rests = uv_is_active((uv_handle_t *)&job->output.breather);
     read_channel(&job->output.out, !held && !rests);
     read_channel(&job->output.err, !held && !rests);
-    read_channel(&job->messages, !held);
+    read_channel(&job->messages, !held && !rests);
 }
 
 /* ---- starting ---- */
