@@ -383,7 +383,8 @@ class Items(World):
 
     def test_of_none_there_is_no_table_and_of_those_without_metrics_a_column(self):
         self.run_one('import os\nos.write(3, b\'{"result": {"em": 0.5, "tokens": 1}}\\n\')')
-        self.assertEqual(self.run_nocturne("show", "s", "0", "--items")[0], "")
+        out, err = self.run_nocturne("show", "s", "0", "--items")[:2]
+        self.assertEqual((out, "has said nothing of single items" in err), ("", True))
         os.unlink(os.path.join(self.dir, "nocturne.db"))
         self.run_one('import os\nos.write(3, b\'{"item": {"id": 1}}\\n{"result": {"em": 0.5, "tokens": 1}}\\n\')')
         self.assertEqual(self.run_nocturne("show", "s", "0", "--items")[0], "id\n1\n")

@@ -40,8 +40,14 @@ static enum status show_items(const struct cli_common *c, const char *name, long
     enum status st = cli_open(c, name, &s, err);
     if (st) return st;
     const struct trial *t = memory_trial(s.memory, number);
-    st = t ? report_items(stdout, s.memory, t, c->json ? DUMP_JSONL : DUMP_CSV, err)
+    size_t n = 1;
+    st = t ? report_items(stdout, s.memory, t, c->json ? DUMP_JSONL : DUMP_CSV, &n, err)
            : error_set(err, STATUS_NOT_FOUND, "study '%s' has no trial %ld", s.study->name, number);
+    if (!st && n == 0)
+        fprintf(stderr,
+                "nocturne: trial %ld has said nothing of single items: its program may print 'nocturne: {\"item\": "
+                "{\"id\": \"q1\", \"em\": 1}}' for each\n",
+                number);
     cli_close(&s);
     return st;
 }

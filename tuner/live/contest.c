@@ -1,5 +1,7 @@
 #include "tuner/live/contest.h"
 
+#include "tuner/live/raced.h"
+
 #include <math.h>
 
 static const double ALPHA = 0.15; /* the measured one is below 5 % (race.h) */
@@ -13,21 +15,16 @@ static double mean_of(const double *value, size_t seeds, size_t *ret_n)
     return *ret_n ? sum / (double)*ret_n : NAN;
 }
 
-/* In [0, 1], larger is better. */
-static double answer(const struct objective *o, size_t metric, double value)
-{
-    return o->metric[metric].goal == GOAL_MINIMIZE ? 1 - value : value;
-}
-
 void contest_begin(struct contest *c, const struct objective *o, const double *const *champion, size_t seeds)
 {
     *c = (struct contest){.objective = o, .champion = champion};
     for (size_t m = 0; m < o->n_metrics; m++) {
         struct contest_race *x = &c->race[c->n];
         size_t n = 0;
-        if (o->metric[m].kind != METRIC_PROPORTION || !objective_uses(o, m)) continue;
+        if (!raced(o, m)) continue;
         double mean = mean_of(champion[m], seeds, &n);
-        const struct race_plan plan = {n, answer(o, m, mean), fmin(verdict_margin(o, m, false, mean), 1), ALPHA};
+        const struct race_plan plan = {n, raced_answer(o, m, mean), fmin(verdict_margin(o, m, false, mean), 1),
+                                       ALPHA / raced_count(o)};
         x->metric = m;
         c->n += race_begin(&x->race, &plan);
     }
@@ -38,8 +35,8 @@ bool contest_see(struct contest *c, size_t seed, const double *challenger)
     bool worse = false;
     for (size_t i = 0; i < c->n; i++) {
         size_t m = c->race[i].metric;
-        double champion = answer(c->objective, m, c->champion[m][seed]);
-        worse |= race_see(&c->race[i].race, champion, answer(c->objective, m, challenger[m])) == RACE_WORSE;
+        double champion = raced_answer(c->objective, m, c->champion[m][seed]);
+        worse |= race_see(&c->race[i].race, champion, raced_answer(c->objective, m, challenger[m])) == RACE_WORSE;
     }
     return worse;
 }

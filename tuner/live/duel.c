@@ -1,5 +1,7 @@
 #include "tuner/live/duel.h"
 
+#include "tuner/live/raced.h"
+
 #include <gsl/gsl_cdf.h>
 #include <math.h>
 
@@ -9,12 +11,6 @@ static const double SURE = 0.95;  /* that two seeds of the same do not lie furth
 /* Standard errors of the champion's mean over the items so far from that over all, drawn without replacement, once a
  * race is lost. */
 static const double ORDERED = 2.5;
-
-/* In [0, 1], larger is better. */
-static double answer(const struct objective *o, size_t metric, double value)
-{
-    return o->metric[metric].goal == GOAL_MINIMIZE ? 1 - value : value;
-}
 
 static double spread_of(const struct answers *a, size_t metric, double mean, size_t n)
 {
@@ -41,15 +37,10 @@ void duel_leeway(const struct objective *o, const struct answers *champion, size
     }
 }
 
-static bool is_raced(const struct objective *o, size_t metric)
-{
-    return o->metric[metric].kind == METRIC_PROPORTION && objective_uses(o, metric);
-}
-
 bool duel_has_races(const struct objective *o, const struct answers *champion)
 {
     for (size_t m = 0; m < o->n_metrics; m++)
-        if (is_raced(o, m) && !isnan(answers_mean(champion, m, &(size_t){0}))) return true;
+        if (raced(o, m) && !isnan(answers_mean(champion, m, &(size_t){0}))) return true;
     return false;
 }
 
@@ -61,10 +52,10 @@ bool duel_begin(struct duel *d, const struct objective *o, const struct answers 
     for (size_t m = 0; m < o->n_metrics; m++) {
         struct duel_race *x = &d->race[d->n];
         size_t n = 0;
-        if (!is_raced(o, m)) continue;
+        if (!raced(o, m)) continue;
         double mean = answers_mean(champion, m, &n);
-        const struct race_plan plan = {n, answer(o, m, mean), fmin(verdict_margin(o, m, false, mean) + leeway[m], 1),
-                                       ALPHA / (double)seeds};
+        const struct race_plan plan = {n, raced_answer(o, m, mean), fmin(verdict_margin(o, m, false, mean) + leeway[m], 1),
+                                       ALPHA / (double)seeds / raced_count(o)};
         *x = (struct duel_race){.metric = m, .spread = n ? spread_of(champion, m, mean, n) : 0};
         d->n += race_begin(&x->race, &plan);
     }
@@ -95,7 +86,7 @@ const struct duel_race *duel_see(struct duel *d, const char *id, const double *v
         struct duel_race *x = &d->race[i];
         size_t m = x->metric;
         enum race_word word =
-            race_see(&x->race, answer(d->objective, m, champion[m]), answer(d->objective, m, value[m]));
+            race_see(&x->race, raced_answer(d->objective, m, champion[m]), raced_answer(d->objective, m, value[m]));
         if (x->word == DUEL_OPEN && word == RACE_WORSE) x->word = judge(x);
         if (x->word == DUEL_LOST && !d->lost) d->lost = x;
     }

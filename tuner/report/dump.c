@@ -201,11 +201,12 @@ static enum status begin_items(struct item_table *x, const struct memory *s, con
 }
 
 enum status report_items(FILE *out, const struct memory *s, const struct trial *t, enum dump_format format,
-                         struct error *err)
+                         size_t *ret_n, struct error *err)
 {
     struct item_table x = {out, format, 0, json_object(), json_object()};
     enum status st = begin_items(&x, s, t, err);
     if (!st) st = history_items(s, t, on_item, &x, err);
+    *ret_n = json_object_size(x.known);
     json_decref(x.names);
     json_decref(x.known);
     return st;

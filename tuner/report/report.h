@@ -145,9 +145,9 @@ void report_provenance(FILE *out, const struct comparison *c);
 /* Every trial, for other tools. */
 enum dump_format { DUMP_CSV, DUMP_JSONL };
 void report_dump(FILE *out, const struct memory *s, enum dump_format format);
-/* What the last attempt of a trial has said of single items, each once. */
+/* What the last attempt of a trial has said of single items, each once; *ret_n: of how many. */
 enum status report_items(FILE *out, const struct memory *s, const struct trial *t, enum dump_format format,
-                         struct error *err);
+                         size_t *ret_n, struct error *err);
 
 /* The event log; `trial` −1: of the whole study. */
 enum status report_log(FILE *out, struct store *store, int64_t study, long trial, bool json, struct error *err);
