@@ -14,7 +14,7 @@ enum key {
     KEY_TRACE,    /* groups */
     KEY_UNIT,     /* flags */
     KEY_WHO,      /* scores and usages, by each name of their unit */
-    KEY_RESPONSE, /* usages */
+    KEY_RESPONSE, /* usages, the first of each */
     KEY_JUDGED,   /* scores without a trace, by response */
 };
 
@@ -104,7 +104,8 @@ static void link_all(struct join *j, struct held *h)
     if (p->kind == PART_FLAG) lookup_put(l, &h->who[0], KEY_UNIT, p->unit, h);
     for (size_t i = 0; i < WHOS; i++)
         if (*p->who[i] && !is_said_before(p, i)) lookup_put(l, &h->who[i], KEY_WHO, p->who[i], h);
-    if (*p->response && p->kind == PART_USAGE) lookup_put(l, &h->response, KEY_RESPONSE, p->response, h);
+    if (*p->response && p->kind == PART_USAGE && !lookup_first(l, KEY_RESPONSE, p->response))
+        lookup_put(l, &h->response, KEY_RESPONSE, p->response, h); /* a later one would make what was told another's */
     if (*p->response && p->kind == PART_SCORE && !*p->trace) lookup_put(l, &h->response, KEY_JUDGED, p->response, h);
 }
 
@@ -352,12 +353,11 @@ static void tell_scores(struct join *j, const struct held *h, const struct claim
     }
 }
 
-/* The span that answers for a score without a trace; `rank` 0: the newest, 1: the one before it. */
-static const struct held *span_of(const struct join *j, const struct held *h, int rank)
+/* The span that answers for a score without a trace. */
+static const struct held *span_of(const struct join *j, const struct held *h)
 {
     if (*h->part.trace || !*h->part.response) return NULL;
     struct lookup_link *x = lookup_first(&j->lookup, KEY_RESPONSE, h->part.response);
-    for (; x && rank > 0; rank--) x = lookup_next(x);
     return x ? x->owner : NULL;
 }
 
@@ -462,7 +462,7 @@ static void settle(struct join *j, struct group *g)
 
 static void ask_again(struct join *j, const struct held *h, const struct held *flag)
 {
-    struct asked a = {h, span_of(j, h, 0)};
+    struct asked a = {h, span_of(j, h)};
     struct claims now, was;
     decide(j, &a, NULL, &now);
     const struct claim *c = find_claim(&now, flag->part.rollout);
@@ -474,7 +474,7 @@ static void ask_again(struct join *j, const struct held *h, const struct held *f
 /* A score that points to this span by its gen_ai.response.id; lookup_next finds the others. */
 static struct lookup_link *first_judge(const struct join *j, const struct held *span)
 {
-    return *span->part.response ? lookup_first(&j->lookup, KEY_JUDGED, span->part.response) : NULL;
+    return span->response.here ? lookup_first(&j->lookup, KEY_JUDGED, span->part.response) : NULL;
 }
 
 /* But for those that name the unit: they are found by that. */
@@ -483,7 +483,7 @@ static void ask_judges(struct join *j, const struct held *span, const struct hel
     struct lookup_link *x = first_judge(j, span);
     for (int k = 0; x && k < JOIN_LOOK_MAX; k++, x = lookup_next(x)) {
         const struct held *h = x->owner;
-        if (span_of(j, h, 0) == span && !names(h, flag->part.unit)) ask_again(j, h, flag);
+        if (span_of(j, h) == span && !names(h, flag->part.unit)) ask_again(j, h, flag);
     }
 }
 
@@ -537,7 +537,7 @@ static void on_flag(struct join *j, const struct held *flag)
 static void on_score(struct join *j, const struct held *h)
 {
     struct claims now, none = {.n = 0};
-    decide(j, &(struct asked){h, span_of(j, h, 0)}, NULL, &now);
+    decide(j, &(struct asked){h, span_of(j, h)}, NULL, &now);
     tell_scores(j, h, &now, &none);
 }
 
@@ -548,7 +548,7 @@ static void on_usage(struct join *j, const struct held *span)
     for (int k = 0; x && k < JOIN_LOOK_MAX; k++, x = lookup_next(x)) {
         const struct held *h = x->owner;
         decide(j, &(struct asked){h, span}, NULL, &now);
-        decide(j, &(struct asked){h, span_of(j, h, 1)}, NULL, &was);
+        decide(j, &(struct asked){h, NULL}, NULL, &was);
         tell_scores(j, h, &now, &was);
     }
 }

@@ -11,7 +11,7 @@
  * An outcome is of the unit whose flag was evaluated in its trace. If there are several, it must name its own
  * (feature_flag.context.id, which then decides alone, or user.id, enduser.id, session.id, gen_ai.conversation.id), or
  * it is nobody's ("torn"). If there is none in its trace, it is of the unit that it names so, with the variant of that
- * unit's last evaluation before it, else the first after. A score without a trace has that of the span with its
+ * unit's last evaluation before it, else the first after. A score without a trace has that of the first span with its
  * gen_ai.response.id. Each outcome is told once for a rollout. Only flags that were counted tell anything.
  *
  * What is held is bounded: in number, bytes, and time since the trace was last heard of; the trace that was not heard
