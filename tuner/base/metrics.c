@@ -3,6 +3,7 @@
 #include "tuner/base/words.h"
 
 #include <math.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -36,6 +37,20 @@ enum status metrics_check(const json_t *metrics, struct error *err)
             return error_set(err, STATUS_INVALID, "metric '%.60s' is not a finite number", name);
     }
     return STATUS_OK;
+}
+
+size_t metrics_split(const json_t *metrics, const char **ret_name, double *ret_value)
+{
+    const char *name;
+    size_t n = 0;
+    json_t *v;
+    json_object_foreach((json_t *)(uintptr_t)metrics, name, v)
+    {
+        if (n == METRICS_SAID_MAX) break; /* metrics_check refuses more */
+        ret_name[n] = name;
+        ret_value[n++] = json_number_value(v);
+    }
+    return n;
 }
 
 bool metrics_is_item_id(const json_t *id)

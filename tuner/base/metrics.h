@@ -13,6 +13,9 @@ enum { METRICS_SAID_MAX = 64, METRIC_NAME_MAX = 200 };
  * characters. */
 enum status metrics_check(const json_t *metrics, struct error *err);
 
+/* Their names and values, in the object's order: METRICS_SAID_MAX at most. Names are the object's. */
+size_t metrics_split(const json_t *metrics, const char **ret_name, double *ret_value);
+
 /* Items: what a program says of single questions, words, requests, each with metrics of its own. */
 enum { ITEM_ID_MAX = 200 /* bytes */, ITEMS_MAX = 100000 /* of an attempt */ };
 

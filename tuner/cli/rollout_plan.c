@@ -113,14 +113,20 @@ static const char *amounts(double low, double high, struct arena *a)
     return arena_printf(a, "about %.0f to %.0f", round_up(low), round_up(high));
 }
 
+/* "1.2 days", "4m 10s" */
+static const char *span(double days, struct arena *a)
+{
+    enum { DAY_MS = 86400000 };
+    char text[40];
+    if (days >= 1) return arena_printf(a, "%.1f days", days);
+    return arena_strdup(a, words_show_duration(llround(days * DAY_MS), text, sizeof text));
+}
+
 /* "0.3 to 1.2 days", "43s to 4m 10s" */
 static const char *times(double low, double high, struct arena *a)
 {
-    enum { DAY_MS = 86400000 };
-    char from[40], to[40];
     if (high >= 1) return arena_printf(a, "%.1f to %.1f days", low, high);
-    words_show_duration(llround(low * DAY_MS), from, sizeof from);
-    return arena_printf(a, "%s to %s", from, words_show_duration(llround(high * DAY_MS), to, sizeof to));
+    return arena_printf(a, "%s to %s", span(low, a), span(high, a));
 }
 
 static void show_row(const struct needing *x, size_t metric, enum needs_truth truth, const char *when)
@@ -170,11 +176,7 @@ static void show_ramp(const struct needing *x, struct arena *a)
         steps = arena_printf(a, "%s%s%g %%", steps, i ? ", " : "", 100 * p->step[i]);
     printf("  the ramp: %s; about %.0f units before its last step", steps, round_up(needs_before(p, 1)));
     double days = x->per_day > 0 ? needs_days(p, 1, 0, x->per_day) : 0;
-    char span[40];
-    if (days >= 1)
-        printf(", %.1f days", days);
-    else if (days > 0)
-        printf(", %s", words_show_duration(llround(days * 86400000), span, sizeof span));
+    if (days > 0) printf(", %s", span(days, a));
     putchar('\n');
     if (p->limit > 0) printf("  no more than %.0f units of challengers in a day\n", p->limit);
 }

@@ -410,22 +410,16 @@ static bool has_begun_anew(const struct memory *s, const struct trial *t, const 
 void history_report(struct history *s, const struct trial *t, long step, const json_t *metrics)
 {
     if (has_begun_anew(&s->m, t, metrics)) history_started(s, t, 0, product_cost(&s->m, t), NULL);
-    const char *names[METRICS_SAID_MAX], *name;
+    const char *names[METRICS_SAID_MAX];
     double values[METRICS_SAID_MAX];
-    json_t *v;
     struct store_report r = {.lease = t->attempt.lease,
                              .number = t->attempt.reports,
                              .step = step,
                              .after_ms = clock_mono_ms(s->m.clock) - t->attempt.leased_ms,
                              .known = s->m.seq - t->attempt.lease,
+                             .n = metrics_split(metrics, names, values),
                              .name = names,
                              .value = values};
-    json_object_foreach((json_t *)metrics, name, v)
-    {
-        if (r.n == METRICS_SAID_MAX) break; /* metrics_check has refused more */
-        names[r.n] = name;
-        values[r.n++] = json_number_value(v);
-    }
     struct attempt *a = &internal_own(s, t)->attempt;
     uint64_t hash = hash_names(names, r.n);
     r.same_names = hash == a->names;

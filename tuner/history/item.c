@@ -8,21 +8,14 @@
 enum status history_item(struct history *s, const struct trial *t, const char *id, const json_t *metrics,
                          struct error *err)
 {
-    const char *names[METRICS_SAID_MAX], *name;
+    const char *names[METRICS_SAID_MAX];
     double values[METRICS_SAID_MAX];
-    json_t *v;
     struct attempt *a = &internal_own(s, t)->attempt;
-    struct store_item item = {.lease = a->lease, .id = id, .name = names, .value = values};
     if (a->items >= ITEMS_MAX)
         return error_set(err, STATUS_INVALID, "it is beyond the %d items that are kept of an attempt", ITEMS_MAX);
     enum status st = history_check(&s->m.study->objective, metrics, err);
     if (st) return st;
-    json_object_foreach((json_t *)(uintptr_t)metrics, name, v)
-    {
-        if (item.n == METRICS_SAID_MAX) break; /* metrics_check has refused more */
-        names[item.n] = name;
-        values[item.n++] = json_number_value(v);
-    }
+    const struct store_item item = {a->lease, id, metrics_split(metrics, names, values), names, values};
     journal_item(s->journal, &item);
     a->items++;
     return STATUS_OK;
